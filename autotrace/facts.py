@@ -1,0 +1,110 @@
+"""What an integration may say about a call: facts, never spans, names or tags."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+# Envoy's short codes of response flags (envoy: "access log", RESPONSE_FLAGS) that a process sees.
+CONNECTION_FAILURE = "UF"
+DNS_FAILURE = "DF"
+TIMEOUT = "UT"
+CONNECTION_TERMINATION = "UC"
+REMOTE_RESET = "UR"
+LOCAL_RESET = "LR"
+PROTOCOL_ERROR = "UPE"
+CLIENT_GONE = "DC"
+
+
+class ServerRequest:
+    """A request that arrived. Strings and ints only: never the request object itself.
+
+    `target` is the request line's: path and query as sent. `peer` is the address that connected
+    ("" if unknown), `protocol` such as `HTTP/1.1`, `size` the body's bytes as announced.
+    """
+
+    __slots__ = (
+        "downstream_cluster",
+        "host",
+        "method",
+        "original_path",
+        "peer",
+        "protocol",
+        "route",
+        "scheme",
+        "size",
+        "target",
+        "user_agent",
+    )
+
+    def __init__(
+        self,
+        method: str,
+        scheme: str,
+        host: str,
+        target: str,
+        protocol: str,
+        peer: str,
+        user_agent: str,
+        size: int,
+        downstream_cluster: str = "",
+        original_path: str = "",
+    ) -> None:
+        self.method = method
+        self.scheme = scheme
+        self.host = host
+        self.target = target
+        self.protocol = protocol
+        self.peer = peer
+        self.user_agent = user_agent
+        self.size = size
+        self.downstream_cluster = downstream_cluster
+        self.original_path = original_path
+        self.route = ""
+
+
+class ClientRequest:
+    """A request that goes out, once per exchange on the wire.
+
+    `target` is the request line's: a path with its query, or a whole URL towards a proxy.
+    `attempt` counts from 1 for each redirect hop.
+    """
+
+    __slots__ = ("attempt", "host", "method", "port", "scheme", "target")
+
+    def __init__(
+        self, method: str, scheme: str, host: str, port: int | None, target: str, attempt: int = 1
+    ) -> None:
+        self.method = method
+        self.scheme = scheme
+        self.host = host
+        self.port = port
+        self.target = target
+        self.attempt = attempt
+
+
+class Response:
+    """The head of a response: status, protocol, and the address that answered (`host`, `port`)."""
+
+    __slots__ = ("peer", "protocol", "size", "status")
+
+    def __init__(
+        self,
+        status: int,
+        protocol: str = "",
+        peer: Sequence[object] | None = None,
+        size: int | None = None,
+    ) -> None:
+        self.status = status
+        self.protocol = protocol
+        self.peer = peer
+        self.size = size
+
+
+class Failure:
+    """No (whole) response: the response flags that say why, and the reason in words."""
+
+    __slots__ = ("flags", "reason")
+
+    def __init__(self, flags: tuple[str, ...], reason: str) -> None:
+        self.flags = flags
+        self.reason = reason

@@ -1,0 +1,104 @@
+"""One lower-case view over any header container, holding only the names that tracing knows.
+
+Servers and clients keep headers as WSGI environ entries, lists of pairs, dicts or lines of bytes.
+`capture_*` reads each of them once and keeps the few names that matter, so that everything behind
+works on one shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+
+class Known(dict[str, str]):
+    """The known headers of one message: lower-case name to first value.
+
+    Values are text, decoded as latin-1, exactly as they came. Further values of a repeated name
+    are kept in `repeated`, in their order.
+    """
+
+    __slots__ = ("repeated",)
+
+    repeated: Sequence[tuple[str, str]]
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)
+        self.repeated = ()
+
+    def all(self, name: str) -> list[str]:
+        """All values of one name, in their order; empty when it did not arrive."""
+        if name not in self:
+            return []
+        return [self[name], *(value for key, value in self.repeated if key == name)]
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """Every name and value, repeated names beside each other."""
+        if not self.repeated:
+            return list(self.items())
+        return [(name, value) for name in self for value in self.all(name)]
+
+
+class Names:
+    """The header names to look for, in each spelling that containers use.
+
+    `prefixes` holds families such as `uberctx-*`. Looking for them means reading every header, so
+    it is done only when the header that announces the family has arrived.
+    """
+
+    __slots__ = ("as_bytes", "environ", "lower", "prefixes")
+
+    def __init__(self, names: Iterable[str], prefixes: Mapping[str, str] | None = None) -> None:
+        self.lower = frozenset(names)
+        self.environ = {"HTTP_" + name.upper().replace("-", "_"): name for name in self.lower}
+        self.as_bytes = {name.encode(): name for name in self.lower}
+        # announcing header -> prefix of its family
+        self.prefixes = dict(prefixes or {})
+
+
+def capture_environ(environ: Mapping[str, object], names: Names) -> Known:
+    """The known headers of a WSGI environ.
+
+    The intersection walks our names or the environ, whichever is shorter, in C: a request with
+    none of our headers costs one set operation.
+    """
+    spelled = names.environ
+    known = Known()
+    for key in environ.keys() & spelled.keys():
+        value = environ[key]
+        if type(value) is str:
+            known[spelled[key]] = value
+    if known and names.prefixes:
+        for announcing, prefix in names.prefixes.items():
+            if announcing in known:
+                _capture_family(environ, prefix, known)
+    return known
+
+
+def _capture_family(environ: Mapping[str, object], prefix: str, known: Known) -> None:
+    start = "HTTP_" + prefix.upper().replace("-", "_")
+    for key, value in environ.items():
+        if key.startswith(start) and type(value) is str:
+            known[key[5:].lower().replace("_", "-")] = value
+
+
+def capture_pairs(pairs: Iterable[tuple[str, str]], names: Names) -> Known:
+    """The known headers of a list of text pairs, names in any case, repeated ones kept."""
+    known = Known()
+    wanted = names.lower
+    repeated: list[tuple[str, str]] = []
+    everything = pairs if isinstance(pairs, list) else list(pairs)
+    for name, value in everything:
+        lower = name.lower()
+        if lower in wanted:
+            if lower in known:
+                repeated.append((lower, value))
+            else:
+                known[lower] = value
+    for announcing, prefix in names.prefixes.items():
+        if announcing in known:
+            for name, value in everything:
+                if name.lower().startswith(prefix):
+                    known.setdefault(name.lower(), value)
+    if repeated:
+        known.repeated = repeated
+    return known
