@@ -1,0 +1,373 @@
+"""Every setting, once: this table drives parsing, "did you mean" and docs/configuration.md.
+
+Later sources win: defaults, OTEL_* variables, the file that AUTOTRACE_CONFIG names, AUTOTRACE_*.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import Field, dataclass, field, fields
+
+from autotrace.config import values
+from autotrace.config.problem import Invalid, Problem, suggest
+from autotrace.config.reader import FILE_VARIABLE, Reader
+from autotrace.config.row import default_of, in_words, setting, variable
+from autotrace.config.values import (
+    BOOLEAN,
+    ITEMS,
+    PAIRS,
+    PERCENT,
+    SECONDS,
+    WORD,
+    Kind,
+    choice,
+    number,
+)
+from autotrace.program_name import UNKNOWN, program_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any
+
+__all__ = [
+    "Config",
+    "OTHER_VARIABLES",
+    "Problem",
+    "default_of",
+    "in_words",
+    "load",
+    "settings",
+    "variable",
+]
+
+# What other parts of the agent read for themselves, before or without a configuration.
+OTHER_VARIABLES = {FILE_VARIABLE: "a JSON or YAML file of settings, by their names without prefix"}
+
+# Announced names, so that they are not taken for typing errors.
+LATER_VARIABLES = (
+    "AUTOTRACE_OPERATION",
+    "AUTOTRACE_UPSTREAM_OPERATION",
+    *(
+        f"AUTOTRACE_{exporter}_{what}"
+        for exporter in ("DATADOG", "GCP", "JAEGER", "LIGHTSTEP", "SKYWALKING", "XRAY")
+        for what in ("ENDPOINT", "HEADERS", "TOKEN", "TIMEOUT")
+    ),
+)
+
+EXPORTER = values.names(
+    ("otlp", "zipkin", "console", "jsonl", "memory"),
+    later=("jaeger", "lightstep", "datadog", "skywalking", "xray", "gcp"),
+    later_message="not available in this version; left out.",
+    # The names of OpenTelemetry's entry points.
+    aliases={"otlp_proto_http": "otlp", "zipkin_json": "zipkin"},
+    nothing_left=(),
+)
+PROPAGATOR = values.names(
+    ("tracecontext", "baggage", "b3", "b3multi"),
+    later=("datadog", "sw8", "xray", "ot", "ottrace", "cloudtrace", "grpcbin", "jaeger"),
+    later_message="carried along verbatim when they arrive; not made anew in this version.",
+    aliases={},
+    nothing_left=None,
+)
+PROVIDER = choice(
+    "standard",
+    later=("zipkin", "opentelemetry", "datadog", "skywalking", "xray", "lightstep", "opencensus"),
+)
+PROTOCOL = choice("http/protobuf", "http/json", later=("grpc",))
+OTLP = "OTEL_EXPORTER_OTLP_"
+TRACES = "OTEL_EXPORTER_OTLP_TRACES_"
+
+
+def _sampler(value: object, complain: values.Complain) -> float:
+    """Return the percentage that an OTEL_TRACES_SAMPLER without an argument stands for."""
+    word = values.as_text(value).removeprefix("parentbased_")
+    if word in ("always_on", "traceidratio"):
+        return 100.0
+    if word == "always_off":
+        return 0.0
+    raise Invalid(f"unknown; {suggest(word, ('always_on', 'always_off', 'traceidratio'))}")
+
+
+def _ratio(value: object, complain: values.Complain) -> float:
+    ratio: float = number(0, 1).parse(value, complain)
+    return ratio * 100
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Config:
+    """The settings of this process. Built once, read everywhere, never changed."""
+
+    mode: str = setting(
+        "trace",
+        choice("trace", "propagate", "off"),
+        "`trace` makes and sends spans; `propagate` only passes headers on, for a process with an "
+        "Envoy or Istio sidecar; `off` does nothing.",
+        section="General",
+    )
+    service_name: str = setting(
+        UNKNOWN,
+        WORD,
+        "The service's name: Envoy's service cluster. Also `service.name` of "
+        "`OTEL_RESOURCE_ATTRIBUTES`.",
+        otel=("OTEL_SERVICE_NAME",),
+        shown="the program's name",
+    )
+    node_id: str = setting(
+        "",
+        WORD,
+        "Envoy's node id, the tag `node_id`.",
+        shown="`POD_NAME`, else `HOSTNAME`, else the host's name",
+    )
+    zone: str = setting("", WORD, "Envoy's zone, the tag `zone`.")
+    disabled_integrations: tuple[str, ...] = setting(
+        (),
+        Kind("comma list of names or globs", values.integrations),
+        "Libraries that are left alone; their names are in [integrations](integrations.md).",
+    )
+    children: str = setting(
+        "inherit",
+        choice("inherit", "none"),
+        "Whether Python programs that this one starts are traced too.",
+    )
+    log_level: str = setting(
+        "warning",
+        choice("debug", "info", "warning", "error", "off"),
+        "How much the agent says on standard error.",
+    )
+    strict: bool = setting(
+        False, BOOLEAN, "A failed start ends the process with exit code 70 and the reason."
+    )
+
+    client_sampling: float = setting(
+        100.0,
+        PERCENT,
+        "Share of the requests with `x-client-trace-id` that are traced; in whole percent.",
+        section="Sampling and request id",
+    )
+    random_sampling: float = setting(
+        100.0,
+        PERCENT,
+        "Share of all other requests that are traced. `OTEL_TRACES_SAMPLER_ARG` is a ratio.",
+        otel={"OTEL_TRACES_SAMPLER": _sampler, "OTEL_TRACES_SAMPLER_ARG": _ratio},
+    )
+    overall_sampling: float = setting(
+        100.0, PERCENT, "Upper limit after every other decision, inherited ones included."
+    )
+    exclude: tuple[str, ...] = setting(
+        (),
+        Kind("comma list of `METHOD glob` or `glob`", values.exclusions),
+        "Requests that are not recorded; their headers flow. Example: `GET /healthz, /metrics*`.",
+    )
+    generate_request_id: bool = setting(
+        True, BOOLEAN, "Make an `x-request-id` where a request has none."
+    )
+    pack_trace_reason: bool = setting(
+        True, BOOLEAN, "Write the sampling decision into the request id, and read it there."
+    )
+    use_request_id_for_trace_sampling: bool = setting(
+        True,
+        BOOLEAN,
+        "Decide by the request id, so that every service decides alike. Without it, everything is "
+        "traced.",
+    )
+    use_remote_address: bool = setting(
+        False,
+        BOOLEAN,
+        "Treat the direct peer as the client: this process is the edge, and outsiders' request ids "
+        "are replaced.",
+    )
+    xff_num_trusted_hops: int = setting(
+        0,
+        number(0, 100, whole=True),
+        "Trusted proxies in front, counted from the right of `x-forwarded-for`.",
+    )
+    internal_address_config: tuple[str, ...] = setting(
+        ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "127.0.0.0/8", "::1/128"),
+        Kind("comma list of address ranges (CIDR)", values.networks),
+        "Peers that count as internal, and so may force a trace by `x-envoy-force-trace`.",
+    )
+
+    propagators: tuple[str, ...] = setting(
+        ("tracecontext", "baggage", "b3multi"),
+        PROPAGATOR,
+        "Formats that are sent where none arrived; what arrived is always continued.",
+        otel=("OTEL_PROPAGATORS",),
+        section="Propagation",
+    )
+    forward_headers: tuple[str, ...] = setting(
+        (),
+        Kind("comma list of header names", values.header_names),
+        "Further request headers to carry along. Credentials only where they are spelled out.",
+    )
+    provider: str = setting(
+        "standard",
+        PROVIDER,
+        "Whose rules apply where tracers differ; `standard` follows each format.",
+    )
+    trace_id_128bit: bool = setting(
+        True,
+        BOOLEAN,
+        "New trace ids have 128 bits; 64 otherwise. The width of an inherited id stays.",
+    )
+
+    tags: str = setting(
+        "envoy",
+        choice("envoy", "otel", "both"),
+        "Names of span tags: Envoy's, OpenTelemetry's semantic conventions, or both.",
+        section="Tags",
+    )
+    tags_include: tuple[str, ...] = setting((), ITEMS, "Globs of tags to keep; empty keeps all.")
+    tags_exclude: tuple[str, ...] = setting((), ITEMS, "Globs of tags to leave out.")
+    max_path_tag_length: int = setting(
+        256, number(0, 65536, whole=True), "Longest path part of the tag `http.url`."
+    )
+    custom_tags: tuple[dict[str, Any], ...] = setting(
+        (),
+        Kind("JSON list", values.custom_tags),
+        "Envoy's custom tags: `literal`, `environment`, `request_header`. Example: "
+        '`[{"tag": "team", "literal": {"value": "red"}}]`.',
+    )
+
+    exporter: tuple[str, ...] = setting(
+        ("otlp",),
+        EXPORTER,
+        "Where spans go; `memory` is for tests.",
+        otel=("OTEL_TRACES_EXPORTER",),
+        section="Export",
+    )
+    otlp_endpoint: str = setting(
+        "http://localhost:4318/v1/traces",
+        Kind("address", values.otlp_address),
+        "Receiver of OTLP over HTTP; `/v1/traces` is added where there is no path. "
+        "`OTEL_EXPORTER_OTLP_ENDPOINT` always gets it, `..._TRACES_ENDPOINT` never.",
+        otel={f"{OTLP}ENDPOINT": values.otlp_base, f"{TRACES}ENDPOINT": values.url},
+    )
+    otlp_protocol: str = setting(
+        "http/protobuf",
+        PROTOCOL,
+        "Encoding of OTLP.",
+        otel=(f"{OTLP}PROTOCOL", f"{TRACES}PROTOCOL"),
+    )
+    otlp_headers: dict[str, str] = setting(
+        {},
+        PAIRS,
+        "Headers of each request to the receiver.",
+        otel=(f"{OTLP}HEADERS", f"{TRACES}HEADERS"),
+        secret=True,
+    )
+    otlp_timeout: float = setting(
+        10.0,
+        SECONDS,
+        "Longest wait for an answer. In the OTEL_* variables, 1000 and more are milliseconds.",
+        otel=dict.fromkeys((f"{OTLP}TIMEOUT", f"{TRACES}TIMEOUT"), values.otel_seconds),
+    )
+    otlp_compression: str = setting(
+        "gzip",
+        choice("gzip", "none"),
+        "Compression of the body.",
+        otel=(f"{OTLP}COMPRESSION", f"{TRACES}COMPRESSION"),
+    )
+    otlp_certificate: str = setting(
+        "",
+        WORD,
+        "File of the certificates that are trusted, instead of the system's.",
+        otel=(f"{OTLP}CERTIFICATE", f"{TRACES}CERTIFICATE"),
+    )
+    zipkin_endpoint: str = setting(
+        "http://localhost:9411/api/v2/spans",
+        Kind("address", values.url),
+        "Collector of Zipkin v2 JSON.",
+        otel=("OTEL_EXPORTER_ZIPKIN_ENDPOINT",),
+    )
+    zipkin_headers: dict[str, str] = setting(
+        {}, PAIRS, "Headers of each request to the collector.", secret=True
+    )
+    zipkin_timeout: float = setting(
+        10.0,
+        SECONDS,
+        "Longest wait for an answer. In the OTEL_* variable, 1000 and more are milliseconds.",
+        otel={"OTEL_EXPORTER_ZIPKIN_TIMEOUT": values.otel_seconds},
+    )
+    zipkin_shared_span_context: bool = setting(
+        False, BOOLEAN, "A server span has its caller's span id, as Zipkin's first libraries did."
+    )
+    jsonl_endpoint: str = setting(
+        "", WORD, "File that `jsonl` appends to, a span a line.", shown="standard error"
+    )
+    resource_attributes: dict[str, str] = setting(
+        {},
+        PAIRS,
+        "What is said of the process with every batch.",
+        otel=("OTEL_RESOURCE_ATTRIBUTES",),
+    )
+    max_queue_size: int = setting(
+        4096,
+        number(1, 1_000_000, whole=True),
+        "Spans that wait to be sent; more are dropped and counted.",
+        otel=("OTEL_BSP_MAX_QUEUE_SIZE",),
+    )
+    max_batch_size: int = setting(
+        512,
+        number(1, 100_000, whole=True),
+        "Most spans in one request.",
+        otel=("OTEL_BSP_MAX_EXPORT_BATCH_SIZE",),
+    )
+    flush_interval_ms: int = setting(
+        1000,
+        number(10, 3_600_000, whole=True, unit="(milliseconds)"),
+        "Longest time that a span waits.",
+        otel=("OTEL_BSP_SCHEDULE_DELAY",),
+    )
+    exit_timeout_ms: int = setting(
+        2000,
+        number(0, 60_000, whole=True, unit="(milliseconds)"),
+        "Longest time that the exit of the process is held up to send the rest.",
+    )
+
+    # Not a setting: where the value of each field came from that is not its default.
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+
+def settings() -> Iterator[Field[Any]]:
+    """Yield the rows of the table."""
+    return (row for row in fields(Config) if row.metadata)
+
+
+def load(environ: Mapping[str, str], argv: Sequence[str] = ()) -> tuple[Config, list[Problem]]:
+    """Return the configuration of a process and all that is wrong with it; never raises.
+
+    `argv` is the whole command line, by default that of this process.
+    """
+    reader = Reader(list(settings()), _with_sampler_argument_in_use(dict(environ)))
+    reader.read()
+    reader.unknown(OTHER_VARIABLES, LATER_VARIABLES)
+    found, sources = reader.found, reader.sources
+    if not found.get("service_name"):
+        attributes = found.get("resource_attributes", {})
+        if attributes.get("service.name"):
+            found["service_name"] = attributes["service.name"]
+            sources["service_name"] = sources["resource_attributes"]
+        else:
+            found["service_name"] = program_name(argv or sys.orig_argv, environ)
+    if not found.get("node_id"):
+        found["node_id"] = environ.get("POD_NAME") or environ.get("HOSTNAME") or os.uname().nodename
+    config = Config(**found, sources=sources)
+    return config, reader.problems + _grpc_port(config)
+
+
+def _with_sampler_argument_in_use(environ: dict[str, str]) -> dict[str, str]:
+    # The argument belongs to the ratio samplers only; `always_off` may stand beside a stale one.
+    if not environ.get("OTEL_TRACES_SAMPLER", "").strip().endswith("traceidratio"):
+        environ.pop("OTEL_TRACES_SAMPLER_ARG", None)
+    return environ
+
+
+def _grpc_port(config: Config) -> list[Problem]:
+    """Return what to say where the address is a collector's gRPC port, which speaks no HTTP."""
+    address = config.otlp_endpoint.partition("://")[2].partition("/")[0]
+    if "otlp" not in config.exporter or not address.endswith(":4317"):
+        return []
+    message = "4317 is the port of OTLP over gRPC; OTLP over HTTP is commonly on 4318."
+    return [Problem(config.sources["otlp_endpoint"], config.otlp_endpoint, message)]
