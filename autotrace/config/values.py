@@ -64,7 +64,7 @@ def choice(*names: str, later: Sequence[str] = ()) -> Kind:
 
 def number(least: float, most: float | None = None, *, whole: bool = False, unit: str = "") -> Kind:
     """Return the kind that is a number within bounds."""
-    bounds = f"of {least:g} or more" if most is None else f"from {least:g} to {most:g}"
+    bounds = f"of {least} or more" if most is None else f"from {least} to {most}"
     text = " ".join(filter(None, ("whole number" if whole else "number", bounds, unit)))
 
     def parse(value: object, complain: Complain) -> float:
@@ -77,9 +77,9 @@ def number(least: float, most: float | None = None, *, whole: bool = False, unit
         except ValueError:
             raise Invalid(f"a {text} is wanted.") from None
         if not found >= least:  # so written, NaN is refused as well
-            raise Invalid(f"a {text} is wanted; the nearest is {least:g}.")
+            raise Invalid(f"a {text} is wanted; the nearest is {least}.")
         if found == float("inf") or (most is not None and found > most):
-            near = "" if most is None else f"; the nearest is {most:g}"
+            near = "" if most is None else f"; the nearest is {most}"
             raise Invalid(f"a {text} is wanted{near}.")
         return found
 
@@ -212,7 +212,7 @@ def url(value: object, complain: Complain) -> str:
     scheme, found, rest = text.partition("://")
     if not found:
         # What the gRPC exporters of OpenTelemetry take, and often what is in the environment.
-        raise Invalid(f'an address with http:// or https:// is wanted, such as "http://{text}".')
+        raise Invalid(f"an address with http:// or https:// is wanted, such as http://{text}.")
     if scheme.lower() not in ("http", "https") or not rest.strip("/"):
         raise Invalid("an address such as http://localhost:4318 is wanted.")
     return text
