@@ -43,7 +43,12 @@ __all__ = [
 ]
 
 # What other parts of the agent read for themselves, before or without a configuration.
-OTHER_VARIABLES = {FILE_VARIABLE: "a JSON or YAML file of settings, by their names without prefix"}
+OTHER_VARIABLES = {
+    FILE_VARIABLE: "a JSON or YAML file of settings, by their names without prefix",
+    "AUTOTRACE_ENABLED": "`false` is the same as the mode `off`",
+    "AUTOTRACE_SKIP_COMMANDS": "further programs that are never traced, as `pip` is: "
+    "comma list of script names and of module names given to `python -m`",
+}
 
 # Announced names, so that they are not taken for typing errors.
 LATER_VARIABLES = (
