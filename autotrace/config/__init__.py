@@ -44,10 +44,10 @@ __all__ = [
 
 # What other parts of the agent read for themselves, before or without a configuration.
 OTHER_VARIABLES = {
-    FILE_VARIABLE: "a JSON or YAML file of settings, by their names without prefix",
-    "AUTOTRACE_ENABLED": "`false` is the same as the mode `off`",
-    "AUTOTRACE_SKIP_COMMANDS": "further programs that are never traced, as `pip` is: "
-    "comma list of script names and of module names given to `python -m`",
+    FILE_VARIABLE: "A file of settings by their names, in JSON or YAML.",
+    "AUTOTRACE_ENABLED": "`0` leaves the process alone, as `AUTOTRACE_MODE=off` does.",
+    "AUTOTRACE_SKIP_COMMANDS": "Comma list of programs that are left alone, beside pip and the "
+    "like.",
 }
 
 # Announced names, so that they are not taken for typing errors.

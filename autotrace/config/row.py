@@ -63,4 +63,4 @@ def in_words(row: Field[Any], value: object) -> str:
         return f"{value:g}"
     if isinstance(value, tuple):
         return ",".join(map(str, value))
-    return str(value) if value else ""
+    return "" if value == {} else str(value)
