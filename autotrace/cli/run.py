@@ -129,8 +129,6 @@ def _variable(option: str, value: str) -> tuple[str, str]:
 
 
 def _become(command: tuple[str, ...], environ: dict[str, str]) -> NoReturn:
-    sys.stdout.flush()
-    sys.stderr.flush()
     # Python ignores these two for itself, and what is ignored stays so in the next program.
     for name in ("SIGPIPE", "SIGXFSZ"):
         if hasattr(signal, name):
