@@ -155,7 +155,10 @@ class Span(Unrecorded):
 
     parent_is_remote = False
     shared = False
-    debug = False
+    # 1, or 2 for B3's debug; what is not sampled has no span.
+    sampled = 1
+    # W3C's flag that the trace id is random; as it arrived.
+    random = False
     reason = ""
     client_trace_id: str | None = None
     custom_headers: Mapping[str, str] | None = None
@@ -201,6 +204,11 @@ class Span(Unrecorded):
         self.request_id = ""
 
     # What encoders read, off the request path.
+
+    @property
+    def debug(self) -> bool:
+        """Whether B3's debug flag is on."""
+        return self.sampled > 1
 
     @property
     def name(self) -> str:

@@ -47,7 +47,7 @@ MANIFEST: tuple[Row, ...] = (
     Row("http_client", ("http.client",), "", "out", "http.client and all that stands on it"),
     Row(
         "opentelemetry",
-        ("opentelemetry.trace",),
+        ("opentelemetry.trace", "opentelemetry.baggage"),
         "opentelemetry-api>=1.30,<2",
         "api",
         "spans of the program's own",

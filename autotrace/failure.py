@@ -1,0 +1,89 @@
+"""Why a call failed, in Envoy's response flags, read from the exception and those behind it."""
+
+from __future__ import annotations
+
+import errno
+
+from autotrace.facts import (
+    CONNECTION_FAILURE,
+    CONNECTION_TERMINATION,
+    DNS_FAILURE,
+    PROTOCOL_ERROR,
+    TIMEOUT,
+    Failure,
+)
+
+# By name, since the classes live in libraries that may not be loaded. Standard ones first.
+_DNS = frozenset(("gaierror", "herror", "NameResolutionError"))
+_CONNECT = frozenset(
+    (
+        "ConnectionRefusedError",
+        "NewConnectionError",
+        "ConnectTimeoutError",
+        "SSLError",
+        "SSLCertVerificationError",
+        "CertificateError",
+        "ProxyError",
+    )
+)
+_TERMINATED = frozenset(
+    (
+        "RemoteDisconnected",
+        "ConnectionResetError",
+        "ConnectionAbortedError",
+        "BrokenPipeError",
+        "IncompleteRead",
+        "SSLEOFError",
+        "SSLZeroReturnError",
+    )
+)
+_PROTOCOL = frozenset(("BadStatusLine", "LineTooLong", "UnknownProtocol", "InvalidChunkLength"))
+_UNREACHABLE = frozenset(
+    (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.ENOENT, errno.EACCES)
+)
+_LONGEST_REASON = 256
+
+
+def classify(error: BaseException, connected: bool) -> Failure:
+    """The flags for a failed exchange; `connected` says whether a connection stood."""
+    return Failure(_flags(error, connected), _reason(error))
+
+
+def _flags(error: BaseException, connected: bool) -> tuple[str, ...]:
+    names = {kind.__name__ for cause in _chain(error) for kind in type(cause).__mro__}
+    if names & _DNS:
+        return (CONNECTION_FAILURE, DNS_FAILURE)
+    # RemoteDisconnected is a BadStatusLine and a ConnectionResetError at once.
+    if connected and names & _TERMINATED:
+        return (CONNECTION_TERMINATION,)
+    if names & _CONNECT:
+        return (CONNECTION_FAILURE,)
+    if "TimeoutError" in names or "timeout" in names:
+        # Envoy reports a connect timeout as a connection failure.
+        return (TIMEOUT,) if connected else (CONNECTION_FAILURE,)
+    if names & _PROTOCOL:
+        return (PROTOCOL_ERROR,)
+    if names & _TERMINATED:
+        return (CONNECTION_FAILURE,)
+    if any(isinstance(e, OSError) and e.errno in _UNREACHABLE for e in _chain(error)):
+        return (CONNECTION_FAILURE,)
+    if "OSError" in names:
+        return (CONNECTION_TERMINATION,) if connected else (CONNECTION_FAILURE,)
+    return ()
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    chain: list[BaseException] = []
+    following: BaseException | None = error
+    while following is not None and len(chain) < 8:
+        chain.append(following)
+        following = following.__cause__ or (
+            None if following.__suppress_context__ else following.__context__
+        )
+    return chain
+
+
+def _reason(error: BaseException) -> str:
+    text = str(error)
+    name = type(error).__name__
+    return f"{name}: {text[:_LONGEST_REASON]}" if text else name

@@ -1,0 +1,40 @@
+"""Random ids, as text on the wire has them: lower-case hex.
+
+A generator of our own, so that a program that seeds `random` gets the same numbers as without us,
+and its C class directly, since `random` imports more than we need. It is seeded anew after a fork.
+"""
+
+from __future__ import annotations
+
+import os
+from _random import Random
+
+_generator = Random()
+
+
+def _seed() -> None:
+    _generator.seed(int.from_bytes(os.urandom(32), "little"))
+
+
+_seed()
+os.register_at_fork(after_in_child=_seed)
+
+random_bits = _generator.getrandbits
+
+
+def new_trace_id() -> str:
+    """128 random bits, 32 digits, never all zero."""
+    return f"{random_bits(128) or 1:032x}"
+
+
+def new_short_trace_id() -> str:
+    """64 random bits, 16 digits, never all zero."""
+    return f"{random_bits(64) or 1:016x}"
+
+
+new_span_id = new_short_trace_id
+
+
+def random_percent_draw() -> int:
+    """A fresh draw for a decision that is not bound to an id (Envoy: client sampling)."""
+    return random_bits(32)

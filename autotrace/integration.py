@@ -1,0 +1,271 @@
+"""Every verb that an integration uses: begin a call, tell its facts, patch a function.
+
+Integrations see the core through this module only. Before `configure` has run nothing is traced.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Generator, Mapping
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from autotrace import context, guard
+from autotrace.call import Core, Inbound, Outbound
+from autotrace.context import CURRENT, Context
+from autotrace.facts import ClientRequest, Response, ServerRequest
+from autotrace.failure import classify
+from autotrace.guard import failed, site
+from autotrace.headers import capture_environ
+from autotrace.patches import Patches
+from autotrace.signatures import is_signed
+
+if TYPE_CHECKING:
+    from autotrace.config import Config
+    from autotrace.export.pipeline import Pipeline
+    from autotrace.span import Span
+
+__all__ = (
+    "CURRENT",
+    "EXCHANGE",
+    "Context",
+    "Exchange",
+    "Inbound",
+    "Outbound",
+    "Patches",
+    "argument",
+    "classify",
+    "failed",
+    "flush",
+    "inbound_environ",
+    "is_signed",
+    "outbound",
+    "carry_baggage",
+    "makes_spans",
+    "parameters",
+    "serving_request",
+    "site",
+    "story",
+    "tracer",
+)
+
+# The attribute of a connection, and of a response, that holds the exchange in progress.
+EXCHANGE = "_autotrace_outbound"
+
+_core: Core | None = None
+_pipeline: Pipeline | None = None
+
+
+def configure(config: Config) -> None:
+    """Makes the core ready for calls; the exporters wait for the first span."""
+    from autotrace.custom_tags import custom_tags
+    from autotrace.tags import Reading
+
+    global _core
+    reading = Reading(
+        config.tags,
+        config.node_id,
+        config.zone,
+        config.max_path_tag_length,
+        custom_tags(config.custom_tags),
+        config.tags_include,
+        config.tags_exclude,
+    )
+    _core = None if config.mode == "off" else Core(config, _finisher(config), reading)
+
+
+def _finisher(config: Config) -> Callable[[Span], None]:
+    """What takes finished spans: the pipeline, built when the first one comes."""
+    put: Callable[[Span], None] | None = None
+    where = site("export")
+
+    def finish(span: Span) -> None:
+        nonlocal put
+        try:
+            if put is None:
+                put = _build_pipeline(config).put
+            put(span)
+        except Exception as error:
+            failed(where, error)
+
+    return finish
+
+
+def _build_pipeline(config: Config) -> Pipeline:
+    from autotrace.export import pipeline, resource
+
+    global _pipeline
+    if _pipeline is None:
+        _pipeline = pipeline.build(config, resource.Resource.from_config(config))
+    return _pipeline
+
+
+def core() -> Core | None:
+    """The configured core."""
+    return _core
+
+
+def flush(timeout: float = 2.0) -> None:
+    """Delivers what is finished, within `timeout` seconds."""
+    if _pipeline is not None:
+        _pipeline.flush(timeout)
+
+
+# Inbound.
+
+
+def inbound_environ(environ: Mapping[str, Any]) -> Inbound | None:
+    """Begins the inbound call of a WSGI environ; None when there is nothing to do for it."""
+    core = _core
+    if core is None:
+        return None
+    known = capture_environ(environ, core.names)
+    if core.excluded is None:
+        excluded = False
+    else:
+        path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+        excluded = core.excluded(environ.get("REQUEST_METHOD", ""), path)
+    return core.inbound(known, excluded, environ.get("REMOTE_ADDR") or "")
+
+
+def serving_request() -> ServerRequest | None:
+    """The recorded request that is being served, to which a framework may add its route."""
+    call = CURRENT.get().get(context.CALL)
+    if isinstance(call, Inbound) and call.span is not None:
+        request = call.span.request
+        if isinstance(request, ServerRequest):
+            return request
+    return None
+
+
+# The program's own spans and baggage.
+
+
+def makes_spans() -> bool:
+    """Whether spans are made at all, and not only headers passed on."""
+    return _core is not None and not _core.propagating
+
+
+def tracer(name: str, version: str | None = None) -> object:
+    """An OpenTelemetry tracer whose spans are ours."""
+    from autotrace.otel import Tracer
+
+    return Tracer(core, name, version or "")
+
+
+def carry_baggage(key: str) -> None:
+    """From now on the program can read and change baggage, under this key of its context."""
+    context.BAGGAGE = key
+
+
+# Outbound.
+
+
+def outbound() -> Outbound | None:
+    """Begins an exchange on the wire; None when it is to be left as it is."""
+    return None if _core is None else _core.outbound()
+
+
+class Exchange:
+    """What a story says first: the request, and the connection that will carry it.
+
+    A layer below that sees the connection adds the headers and the end of the body.
+    """
+
+    __slots__ = ("connection", "request")
+
+    def __init__(self, request: ClientRequest, connection: Any = None) -> None:
+        self.request = request
+        self.connection = connection
+
+
+Story = Callable[..., Generator["Exchange | Response", Any, None]]
+
+
+def story(name: str, tell: Story) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Runs a story around a synchronous function.
+
+    Where the layer on the wire can decide alone, because the inbound call is not recorded, no
+    story is told. The function is called once, with its own arguments.
+    """
+    here = site(name)
+
+    def around(original: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(original)
+        def patched(*args: Any, **kwargs: Any) -> Any:
+            steps = call = None
+            try:
+                call = None if here.off else outbound()
+                if call is not None and not call.on_wire:
+                    steps = tell(*args, **kwargs)
+                    _begin(call, next(steps))
+            except Exception as error:
+                failed(here, error)
+                steps = None
+            if steps is None or call is None:
+                return original(*args, **kwargs)
+            try:
+                result = original(*args, **kwargs)
+            except BaseException as error:
+                _broke(here, call, error)
+                raise
+            try:
+                said = steps.send(result)
+                if isinstance(said, Response):
+                    call.answered(said)
+                steps.close()
+            except Exception as error:
+                failed(here, error)
+            return result
+
+        return patched
+
+    return around
+
+
+def _begin(call: Outbound, said: Exchange | Response) -> None:
+    if isinstance(said, Exchange):
+        if call.span is not None:
+            call.span.request = said.request
+        if said.connection is not None:
+            call.owned_above = True
+            said.connection.__dict__[EXCHANGE] = call
+
+
+def _broke(here: guard.Site, call: Outbound, error: BaseException) -> None:
+    try:
+        call.failed(classify(error, call.on_wire))
+    except Exception as fault:
+        failed(here, fault)
+
+
+# Patching.
+
+
+def argument(
+    name: str, parameter: str, index: int, change: Callable[[Any], Any]
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Changes one argument of a method, given by position (from 0, after self) or by name."""
+    here = site(name)
+
+    def around(original: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(original)
+        def patched(self: Any, *args: Any, **kwargs: Any) -> Any:
+            try:
+                if not here.off:
+                    if parameter in kwargs:
+                        kwargs = {**kwargs, parameter: change(kwargs[parameter])}
+                    elif len(args) > index:
+                        args = (*args[:index], change(args[index]), *args[index + 1 :])
+            except Exception as error:
+                failed(here, error)
+            return original(self, *args, **kwargs)
+
+        return patched
+
+    return around
+
+
+def parameters(function: Callable[..., Any]) -> frozenset[str]:
+    """The names of a function's parameters, to tell versions of a library apart."""
+    return frozenset(inspect.signature(function).parameters)

@@ -1,0 +1,159 @@
+"""`http.client`, and so every synchronous client that stands on it.
+
+Headers are put on the message itself, as the last lines before it is sent: whatever the caller
+passed and in whatever case, each goes out once, and none of its objects changes. An exchange lasts
+from `putrequest` to the end of the response's body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from autotrace import integration
+from autotrace.facts import ClientRequest, Response
+from autotrace.integration import Outbound, Patches
+
+SITE = integration.site("http_client")
+# On a connection: the exchange in progress, None, or False for connections to leave alone.
+# On a response: the exchange whose body it is.
+EXCHANGE = integration.EXCHANGE
+
+_VERSIONS = {9: "HTTP/0.9", 10: "HTTP/1.0", 11: "HTTP/1.1"}
+
+
+def patch(module: ModuleType, patches: Patches) -> None:
+    """Patches the connection's three steps and the end of a response."""
+    patches.replace(module.HTTPConnection, "putrequest", _putrequest)
+    patches.replace(module.HTTPConnection, "endheaders", _endheaders)
+    patches.replace(module.HTTPConnection, "getresponse", _getresponse)
+    patches.replace(module.HTTPResponse, "_close_conn", _close_conn)
+
+
+def _putrequest(original: Callable[..., None]) -> Callable[..., None]:
+    def putrequest(self: Any, method: str, url: str, *args: Any, **kwargs: Any) -> None:
+        try:
+            _begin(self, method, url)
+        except Exception as error:
+            integration.failed(SITE, error)
+        return original(self, method, url, *args, **kwargs)
+
+    return putrequest
+
+
+def _begin(connection: Any, method: str, url: str) -> None:
+    exchange: Outbound | bool | None = connection.__dict__.get(EXCHANGE)
+    if exchange is False or SITE.off:
+        return
+    if exchange and not exchange.on_wire:  # type: ignore[union-attr]
+        # A layer above has begun it.
+        exchange.on_wire = True  # type: ignore[union-attr]
+        return
+    outbound = integration.outbound()
+    connection.__dict__[EXCHANGE] = outbound
+    if outbound is not None and outbound.span is not None:
+        outbound.on_wire = True
+        secure = hasattr(connection, "_context")
+        outbound.span.request = ClientRequest(
+            method,
+            "https" if secure else "http",
+            getattr(connection, "_tunnel_host", None) or connection.host,
+            getattr(connection, "_tunnel_port", None) or connection.port,
+            url,
+        )
+
+
+def _endheaders(original: Callable[..., None]) -> Callable[..., None]:
+    def endheaders(self: Any, *args: Any, **kwargs: Any) -> None:
+        outbound: Outbound | bool | None = self.__dict__.get(EXCHANGE)
+        if not isinstance(outbound, Outbound):
+            return original(self, *args, **kwargs)
+        try:
+            _put_headers(self._buffer, outbound)
+        except Exception as error:
+            integration.failed(SITE, error)
+        if outbound.span is None:
+            return original(self, *args, **kwargs)
+        try:
+            original(self, *args, **kwargs)
+        except BaseException as error:
+            _failed(self, outbound, error)
+            raise
+        try:
+            outbound.span.peer = self.sock.getpeername()
+        except (OSError, AttributeError):
+            # The peer has gone already; the response will tell.
+            return None
+        return None
+
+    return endheaders
+
+
+def _put_headers(buffer: list[bytes], outbound: Outbound) -> None:
+    """Appends the headers to the lines that wait to be sent, in place of those of the same names.
+
+    `buffer` is `HTTPConnection._buffer`: the request line, then a line a header, no line ends.
+    """
+    head = b"\n".join(buffer).decode("latin-1").lower()
+    if integration.is_signed(head):
+        return
+    present = [name for name in outbound.replaced if f"\n{name}:" in head]
+    if present:
+        starts = tuple(f"{name}:".encode() for name in present)
+        buffer[1:] = [line for line in buffer[1:] if not line.lower().startswith(starts)]
+    buffer += [f"{name}: {value}".encode("latin-1") for name, value in outbound.pairs]
+
+
+def _getresponse(original: Callable[..., Any]) -> Callable[..., Any]:
+    def getresponse(self: Any, *args: Any, **kwargs: Any) -> Any:
+        outbound: Outbound | bool | None = self.__dict__.get(EXCHANGE)
+        if not isinstance(outbound, Outbound):
+            return original(self, *args, **kwargs)
+        if outbound.span is None:
+            self.__dict__[EXCHANGE] = None
+            return original(self, *args, **kwargs)
+        try:
+            response = original(self, *args, **kwargs)
+        except BaseException as error:
+            _failed(self, outbound, error)
+            raise
+        try:
+            self.__dict__[EXCHANGE] = None
+            outbound.answered(Response(response.status, _VERSIONS.get(response.version, "")))
+            if response.isclosed():
+                outbound.end()
+            else:
+                response.__dict__[EXCHANGE] = outbound
+        except Exception as error:
+            integration.failed(SITE, error)
+        return response
+
+    return getresponse
+
+
+def _failed(connection: Any, outbound: Outbound, error: BaseException) -> None:
+    if outbound.owned_above:
+        # urllib3 goes on to read an answer after some failures to send.
+        return
+    try:
+        connection.__dict__[EXCHANGE] = None
+        outbound.failed(integration.classify(error, connection.sock is not None))
+    except Exception as fault:
+        integration.failed(SITE, fault)
+
+
+def _close_conn(original: Callable[..., None]) -> Callable[..., None]:
+    def _close_conn(self: Any, *args: Any, **kwargs: Any) -> None:
+        outbound: Outbound | None = self.__dict__.pop(EXCHANGE, None)
+        if outbound is None:
+            return original(self, *args, **kwargs)
+        try:
+            return original(self, *args, **kwargs)
+        finally:
+            try:
+                outbound.end()
+            except Exception as error:
+                integration.failed(SITE, error)
+
+    return _close_conn

@@ -1,0 +1,54 @@
+"""`threading.Thread` and `Timer`: what a request starts belongs to it.
+
+Only our context travels, never the program's own context variables. Workers of an executor are
+left out: they outlive the request that happened to start them, and their items carry their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from autotrace import integration
+from autotrace.integration import CURRENT, Patches
+
+SITE = integration.site("threading")
+_CARRIED = "_autotrace_context"
+
+
+def patch(module: ModuleType, patches: Patches) -> None:
+    """Patches where a thread is started and where it begins to run."""
+    patches.replace(module.Thread, "start", _start)
+    patches.replace(module.Thread, "_bootstrap_inner", _bootstrap_inner)
+
+
+def _start(original: Callable[..., None]) -> Callable[..., None]:
+    def start(self: Any, *args: Any, **kwargs: Any) -> None:
+        try:
+            context = CURRENT.get()
+            if context and not SITE.off and not _is_pool_worker(self):
+                self.__dict__[_CARRIED] = context
+        except Exception as error:
+            integration.failed(SITE, error)
+        return original(self, *args, **kwargs)
+
+    return start
+
+
+def _is_pool_worker(thread: Any) -> bool:
+    target = getattr(thread, "_target", None)
+    return getattr(target, "__module__", None) == "concurrent.futures.thread"
+
+
+def _bootstrap_inner(original: Callable[..., None]) -> Callable[..., None]:
+    def _bootstrap_inner(self: Any, *args: Any, **kwargs: Any) -> None:
+        try:
+            context = self.__dict__.pop(_CARRIED, None)
+            if context is not None:
+                CURRENT.set(context)
+        except Exception as error:
+            integration.failed(SITE, error)
+        return original(self, *args, **kwargs)
+
+    return _bootstrap_inner

@@ -1,0 +1,62 @@
+"""urllib3 1.26 and 2: one client span per attempt, from connecting to the end of the body.
+
+`http.client` below writes the headers and sees the body's end; this layer adds what only it knows:
+connecting (which for https comes before the request), the attempt's number, and what was raised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextvars import ContextVar
+from types import ModuleType
+from typing import Any
+
+from autotrace import integration
+from autotrace.facts import ClientRequest, Response
+from autotrace.integration import Exchange, Patches
+
+# The `Retry` that urlopen was called with: urllib3 1.26 does not hand it to `_make_request`.
+_retries: ContextVar[Any] = ContextVar("autotrace_urllib3_retries", default=None)
+
+
+def patch(module: ModuleType, patches: Patches) -> None:
+    """Patches the method that both versions call once an attempt."""
+    pool = module.HTTPConnectionPool
+    patches.replace(pool, "_make_request", integration.story("urllib3", make_request))
+    if "retries" not in integration.parameters(pool._make_request):
+        patches.replace(pool, "urlopen", _urlopen)
+
+
+def make_request(
+    self: Any, conn: Any, method: str, url: str, *args: Any, **kwargs: Any
+) -> Generator[Exchange | Response, Any, None]:
+    """One attempt."""
+    retries = kwargs.get("retries") or _retries.get()
+    request = ClientRequest(method, self.scheme, self.host, self.port, url, attempt(retries))
+    response = yield Exchange(request, conn)
+    yield Response(response.status)
+
+
+def attempt(retries: Any) -> int:
+    """The number of this attempt at the same URL, from 1: what was retried since a redirect."""
+    number = 1
+    for entry in reversed(getattr(retries, "history", None) or ()):
+        if entry.redirect_location:
+            break
+        number += 1
+    return number
+
+
+def _urlopen(original: Callable[..., Any]) -> Callable[..., Any]:
+    def urlopen(self: Any, *args: Any, **kwargs: Any) -> Any:
+        before = _retries.get()
+        # urlopen(method, url, body, headers, retries, ...)
+        _retries.set(
+            kwargs.get("retries") if "retries" in kwargs else (args[4:5] and args[4]) or None
+        )
+        try:
+            return original(self, *args, **kwargs)
+        finally:
+            _retries.set(before)
+
+    return urlopen

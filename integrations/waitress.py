@@ -1,0 +1,15 @@
+"""waitress."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from autotrace import integration
+from autotrace.integration import Patches
+from autotrace.integrations import wsgi
+
+
+def patch(module: ModuleType, patches: Patches) -> None:
+    """Hands the application over wrapped when a server is made."""
+    init = integration.argument("waitress", "application", 0, wsgi.handed_over)
+    patches.replace(module.BaseWSGIServer, "__init__", init)

@@ -1,0 +1,346 @@
+"""The WSGI protocol (PEP 3333), once for all servers and frameworks.
+
+The call lasts until its body has ended, was closed, or the peer left; its context is current only
+while code of the application runs. What is not sampled costs no object but a body iterator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+from urllib.parse import quote
+
+from autotrace import integration
+from autotrace.facts import CLIENT_GONE, CONNECTION_TERMINATION, ServerRequest
+from autotrace.integration import CURRENT, Inbound
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Callable[[bytes], object]]
+Application = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+SITE = integration.site("wsgi")
+# In the environ while a call is being served, so that the layers below make no second span.
+MARK = "autotrace.call"
+
+
+def call(
+    application: Application, environ: Environ, start_response: StartResponse
+) -> Iterable[bytes]:
+    """Calls a WSGI application as one inbound call."""
+    if SITE.off or MARK in environ:
+        return application(environ, start_response)
+    exchange: _Exchange | None = None
+    try:
+        inbound = integration.inbound_environ(environ)
+        if inbound is not None:
+            environ[MARK] = inbound
+            if inbound.span is not None:
+                inbound.span.request = _request(environ)
+                exchange = _Exchange(inbound, start_response)
+    except Exception as error:
+        integration.failed(SITE, error)
+        inbound = None
+    if inbound is None:
+        return application(environ, start_response)
+
+    before = CURRENT.get()
+    CURRENT.set(inbound.context)
+    try:
+        if exchange is None:
+            body = application(environ, start_response)
+        else:
+            try:
+                body = application(environ, exchange.start_response)
+            except BaseException as error:
+                exchange.raised(error)
+                raise
+    finally:
+        CURRENT.set(before)
+
+    kind = type(body)
+    if exchange is None:
+        # Nothing of the application runs while a list is sent.
+        return body if kind is list or kind is tuple else _stepwise(body, inbound)
+    return exchange.wrapped(body, environ)
+
+
+def handed_over(application: Application) -> Application:
+    """The application as a server is to call it; anything but the call goes to the original."""
+    # A proxy, so that a server's attribute with the application in it still looks like it. wrapt
+    # is loaded here only: it costs more to import than the rest of us, and few programs need it.
+    from wrapt import FunctionWrapper
+
+    if isinstance(application, FunctionWrapper):
+        return application
+
+    def hand_over(
+        wrapped: Application, instance: object, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Iterable[bytes]:
+        if len(args) == 2 and not kwargs:
+            return call(wrapped, *args)
+        return wrapped(*args, **kwargs)
+
+    handed: Application = FunctionWrapper(application, hand_over)
+    return handed
+
+
+def entry(method: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
+    """A framework's `__call__(self, environ, start_response)`, as one inbound call."""
+
+    def __call__(self: object, *args: Any, **kwargs: Any) -> Iterable[bytes]:
+        if len(args) == 2 and not kwargs and MARK not in args[0]:
+            return call(method.__get__(self), *args)
+        return method(self, *args, **kwargs)
+
+    return __call__
+
+
+def _request(environ: Environ) -> ServerRequest:
+    get = environ.get
+    # As sent, where the server tells; else put together again (PEP 3333, URL Reconstruction).
+    target = get("RAW_URI") or get("REQUEST_URI")
+    if not target:
+        target = quote(get("SCRIPT_NAME", "") + get("PATH_INFO", ""), "/:@!$&'()*+,;=~", "latin-1")
+        query = get("QUERY_STRING")
+        if query:
+            target = f"{target}?{query}"
+    host = get("HTTP_HOST")
+    if not host:
+        host = f"{get('SERVER_NAME', '')}:{get('SERVER_PORT', '')}"
+    length = get("CONTENT_LENGTH") or "0"
+    return ServerRequest(
+        get("REQUEST_METHOD", ""),
+        get("wsgi.url_scheme", "http"),
+        host,
+        target,
+        get("SERVER_PROTOCOL", ""),
+        get("REMOTE_ADDR") or "",
+        get("HTTP_USER_AGENT", ""),
+        int(length) if length.isdecimal() else 0,
+        get("HTTP_X_ENVOY_DOWNSTREAM_SERVICE_CLUSTER", ""),
+        get("HTTP_X_ENVOY_ORIGINAL_PATH", ""),
+    )
+
+
+class _Steps:
+    """A response body whose every step runs in the context of its call."""
+
+    __slots__ = ("_body", "_inbound", "_iterator")
+
+    _iterator: Iterator[bytes]
+
+    def __init__(self, body: Iterable[bytes], inbound: Inbound) -> None:
+        self._body = body
+        self._inbound = inbound
+
+    def __iter__(self) -> Iterator[bytes]:
+        before = CURRENT.get()
+        CURRENT.set(self._inbound.context)
+        try:
+            self._iterator = iter(self._body)
+        finally:
+            CURRENT.set(before)
+        return self
+
+    def __next__(self) -> bytes:
+        before = CURRENT.get()
+        CURRENT.set(self._inbound.context)
+        try:
+            return next(self._iterator)
+        finally:
+            CURRENT.set(before)
+
+    def close(self) -> None:
+        """Closes the application's body, if that can be closed."""
+        close = getattr(self._body, "close", None)
+        if close is None:
+            return
+        before = CURRENT.get()
+        CURRENT.set(self._inbound.context)
+        try:
+            close()
+        finally:
+            CURRENT.set(before)
+
+
+class _SizedSteps(_Steps):
+    """The same for a body with a length, from which servers derive `Content-Length`."""
+
+    __slots__ = ()
+
+    def __len__(self) -> int:
+        return len(self._body)  # type: ignore[arg-type]
+
+
+def _stepwise(body: Iterable[bytes], inbound: Inbound) -> Iterable[bytes]:
+    if body is None or _is_file_wrapper(body):
+        return body
+    return _SizedSteps(body, inbound) if hasattr(body, "__len__") else _Steps(body, inbound)
+
+
+def _is_file_wrapper(body: object) -> bool:
+    # Servers recognise their own file wrappers by class, to send the file by the kernel. All of
+    # them, and only they, have both of these.
+    return hasattr(body, "filelike") or type(body).__name__ == "ReadOnlyFileBasedBuffer"
+
+
+class _Exchange:
+    """What is learnt of the response of a recorded call."""
+
+    __slots__ = ("_headers", "_inbound", "_start_response", "_status", "size")
+
+    def __init__(self, inbound: Inbound, start_response: StartResponse) -> None:
+        self._inbound = inbound
+        self._start_response = start_response
+        self._status = ""
+        self._headers: list[tuple[str, str]] | None = None
+        self.size = 0
+
+    def start_response(
+        self, status: str, headers: list[tuple[str, str]], *args: Any, **kwargs: Any
+    ) -> Callable[[bytes], object]:
+        """The server's `start_response`, overheard."""
+        write = self._start_response(status, headers, *args, **kwargs)
+        self._status = status
+        self._headers = headers
+
+        def counted(data: bytes) -> object:
+            self.size += len(data)
+            return write(data)
+
+        return counted
+
+    def raised(self, error: BaseException) -> None:
+        """The application raised instead of answering: the server will send a 500."""
+        try:
+            self._inbound.raised(error)
+            self.end((), 500)
+        except Exception as fault:
+            integration.failed(SITE, fault)
+
+    def wrapped(self, body: Iterable[bytes], environ: Environ) -> Iterable[bytes]:
+        """The body, so that its end is seen, behaving as the application's own for the server."""
+        try:
+            if body is None:
+                self.end(())
+            elif _is_file_wrapper(body):
+                return self._closing_file(body)
+            elif hasattr(body, "__len__"):
+                return _SizedBody(body, self._inbound, self)
+            else:
+                return _Body(body, self._inbound, self)
+        except Exception as error:
+            integration.failed(SITE, error)
+        return body
+
+    def _closing_file(self, body: Any) -> Iterable[bytes]:
+        close = getattr(body, "close", None)
+
+        def ended() -> None:
+            try:
+                if close is not None:
+                    close()
+            finally:
+                self.end_file()
+
+        try:
+            body.close = ended
+        except AttributeError:
+            self.end_file()
+        return body  # type: ignore[no-any-return]
+
+    def end_file(self) -> None:
+        """The server sent a file by itself: its size is what was announced."""
+        try:
+            for name, value in self._headers or ():
+                if name.lower() == "content-length" and value.isdecimal():
+                    self.size = int(value)
+            self.end(())
+        except Exception as error:
+            integration.failed(SITE, error)
+
+    def bodiless(self) -> bool:
+        """Whether servers send no body whatever the application yields (RFC 9110 6.4.1)."""
+        span = self._inbound.span
+        head = span is not None and span.request is not None and span.request.method == "HEAD"
+        return head or self._status.startswith(("1", "204", "304"))
+
+    def end(self, flags: tuple[str, ...], status: int = 0) -> None:
+        """The response is over."""
+        code = self._status[:3]
+        size = 0 if self.bodiless() else self.size
+        self._inbound.finish(int(code) if code.isdecimal() else status, size, flags)
+
+
+class _Body(_Steps):
+    """The body of a recorded call: counted, and the end of the call when it ends."""
+
+    __slots__ = ("_ended", "_exchange", "_exhausted")
+
+    def __init__(self, body: Iterable[bytes], inbound: Inbound, exchange: _Exchange) -> None:
+        self._body = body
+        self._inbound = inbound
+        self._exchange = exchange
+        self._exhausted = False
+        self._ended = False
+
+    def __next__(self) -> bytes:
+        before = CURRENT.get()
+        CURRENT.set(self._inbound.context)
+        try:
+            chunk = next(self._iterator)
+        except StopIteration:
+            self._exhausted = True
+            raise
+        except BaseException as error:
+            self._raised(error)
+            raise
+        finally:
+            CURRENT.set(before)
+        try:
+            self._exchange.size += len(chunk)
+        except TypeError:
+            # Not bytes: the server will complain, not we.
+            pass
+        return chunk
+
+    def close(self) -> None:
+        """Closes the application's body, then ends the call."""
+        try:
+            super().close()
+        except BaseException as error:
+            self._raised(error)
+            raise
+        finally:
+            self._end(() if self._exhausted or self._exchange.bodiless() else (CLIENT_GONE,))
+
+    def _raised(self, error: BaseException) -> None:
+        try:
+            self._inbound.raised(error)
+        except Exception as fault:
+            integration.failed(SITE, fault)
+        # The caller's side sees a connection that breaks off within the response.
+        self._end((CONNECTION_TERMINATION,))
+
+    def _end(self, flags: tuple[str, ...]) -> None:
+        if self._ended:
+            return
+        self._ended = True
+        try:
+            self._exchange.end(flags)
+        except Exception as error:
+            integration.failed(SITE, error)
+
+    def __del__(self) -> None:
+        # A server that never calls close() has sent all that it wanted when it drops the body.
+        if not self._ended:
+            self._end(())
+
+
+class _SizedBody(_Body):
+    """The same for a body with a length."""
+
+    __slots__ = ()
+
+    def __len__(self) -> int:
+        return len(self._body)  # type: ignore[arg-type]
