@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import json
 import os
-from dataclasses import FrozenInstanceError
+from dataclasses import Field, FrozenInstanceError
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from autotrace import config
 from autotrace.config import Config, Problem, load
+from autotrace.config.problem import Invalid
 
 
 def value_of(name: str, environ: dict[str, str]) -> Any:
@@ -154,6 +155,7 @@ def test_a_file_may_hold_values_of_their_own_types(tmp_path: Path) -> None:
         "exclude": ["GET /a"],
         "custom_tags": [{"tag": "team", "literal": {"value": "red"}}],
         "zone": None,
+        "exporter": [],
     }
     file.write_text(json.dumps(content))
     found, problems = load({"AUTOTRACE_CONFIG": str(file)})
@@ -162,6 +164,7 @@ def test_a_file_may_hold_values_of_their_own_types(tmp_path: Path) -> None:
     assert (found.random_sampling, found.max_queue_size) == (12.5, 7)
     assert found.otlp_headers == {"a": "x,y"}
     assert found.exclude == ("GET /a",)
+    assert found.exporter == ()
     assert found.custom_tags == ({"tag": "team", "literal": {"value": "red"}},)
 
 
@@ -451,3 +454,19 @@ _TEXTS = st.text(st.characters(exclude_characters="\0"))
 def test_loading_never_raises(environ: dict[str, str], argv: list[str]) -> None:
     for problem in load(environ, argv)[1]:
         assert len(str(problem).splitlines()) == 1
+
+
+_SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | _TEXTS
+_CONTENT = st.recursive(
+    _SCALARS, lambda inner: st.lists(inner) | st.dictionaries(_TEXTS, inner), max_leaves=8
+)
+
+
+@given(st.sampled_from(list(config.settings())), _CONTENT)
+def test_whatever_a_file_holds_is_a_value_or_invalid(row: Field[Any], value: object) -> None:
+    complaints: list[str] = []
+    try:
+        row.metadata["kind"].parse(value, complaints.append)
+    except Invalid as fault:
+        complaints.append(str(fault))
+    assert all(complaints)

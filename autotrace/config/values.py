@@ -197,9 +197,11 @@ def names(
             for item in items
             if item not in known and item not in later and item != "none"
         ]
-        if not found and "none" not in items and (nothing_left is None or not planned):
-            raise Invalid(" ".join(planned + unknown))
-        for fault in planned + unknown:
+        faults = planned + unknown
+        is_left_empty = "none" in items or (planned and nothing_left is not None)
+        if faults and not found and not is_left_empty:
+            raise Invalid(" ".join(faults))
+        for fault in faults:
             complain(fault)
         return found or nothing_left or ()
 
