@@ -67,14 +67,14 @@ EXPORTER = values.names(
     later_message="not available in this version; left out.",
     # The names of OpenTelemetry's entry points.
     aliases={"otlp_proto_http": "otlp", "zipkin_json": "zipkin"},
-    nothing_left=(),
+    empty_if_planned=True,
 )
 PROPAGATOR = values.names(
     ("tracecontext", "baggage", "b3", "b3multi"),
     later=("datadog", "sw8", "xray", "ot", "ottrace", "cloudtrace", "grpcbin", "jaeger"),
     later_message="carried along verbatim when they arrive; not made anew in this version.",
     aliases={},
-    nothing_left=None,
+    empty_if_planned=False,
 )
 PROVIDER = choice(
     "standard",

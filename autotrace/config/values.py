@@ -181,11 +181,12 @@ def names(
     later: Sequence[str] = (),
     later_message: str,
     aliases: Mapping[str, str],
-    nothing_left: tuple[str, ...] | None,
+    empty_if_planned: bool,
 ) -> Kind:
     """Return the kind that is a list out of known names, `none` standing for the empty list.
 
-    `nothing_left` is the value where every name was a planned one; None keeps the default.
+    `empty_if_planned`: where nothing but planned names is left, the list is empty; else it is
+    the default.
     """
 
     def parse(value: object, complain: Complain) -> tuple[str, ...]:
@@ -198,12 +199,12 @@ def names(
             if item not in known and item not in later and item != "none"
         ]
         faults = planned + unknown
-        is_left_empty = "none" in items or (planned and nothing_left is not None)
+        is_left_empty = "none" in items or (planned and empty_if_planned)
         if faults and not found and not is_left_empty:
             raise Invalid(" ".join(faults))
         for fault in faults:
             complain(fault)
-        return found or nothing_left or ()
+        return found
 
     return Kind(f"comma list of {', '.join(f'`{name}`' for name in known)}; or `none`", parse)
 
