@@ -38,6 +38,7 @@ __all__ = (
     "failed",
     "flush",
     "inbound_environ",
+    "is_serving",
     "is_signed",
     "outbound",
     "carry_baggage",
@@ -128,6 +129,14 @@ def inbound_environ(environ: Mapping[str, Any]) -> Inbound | None:
     return core.inbound(known, excluded, environ.get("REMOTE_ADDR") or "")
 
 
+def is_serving(call: object) -> bool:
+    """Whether this very call is being served here and now, by a layer further out.
+
+    A mark alone would not tell: a server, or a test, may use one environ for several requests.
+    """
+    return call is not None and CURRENT.get().get(context.CALL) is call
+
+
 def serving_request() -> ServerRequest | None:
     """The recorded request that is being served, to which a framework may add its route."""
     call = CURRENT.get().get(context.CALL)
@@ -193,21 +202,23 @@ def story(name: str, tell: Story) -> Callable[[Callable[..., Any]], Callable[...
     def around(original: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(original)
         def patched(*args: Any, **kwargs: Any) -> Any:
-            steps = call = None
+            call: Outbound | None = None
+            steps = exchange = None
             try:
                 call = None if here.off else outbound()
                 if call is not None and not call.on_wire:
                     steps = tell(*args, **kwargs)
-                    _begin(call, next(steps))
+                    exchange = next(steps)
+                    _begin(call, exchange)
             except Exception as error:
                 failed(here, error)
-                steps = None
+                steps = _forgotten(call)
             if steps is None or call is None:
                 return original(*args, **kwargs)
             try:
                 result = original(*args, **kwargs)
             except BaseException as error:
-                _broke(here, call, error)
+                _broke(here, call, exchange, error)
                 raise
             try:
                 said = steps.send(result)
@@ -232,8 +243,19 @@ def _begin(call: Outbound, said: Exchange | Response) -> None:
             said.connection.__dict__[EXCHANGE] = call
 
 
-def _broke(here: guard.Site, call: Outbound, error: BaseException) -> None:
+def _forgotten(call: Outbound | None) -> None:
+    """A call whose facts could not be told makes no span."""
+    if call is not None:
+        call.span = None
+
+
+def _broke(
+    here: guard.Site, call: Outbound, said: Exchange | Response | None, error: BaseException
+) -> None:
     try:
+        if isinstance(said, Exchange) and said.connection is not None:
+            # It may be used again, by a call that no story is told of.
+            said.connection.__dict__[EXCHANGE] = None
         call.failed(classify(error, call.on_wire))
     except Exception as fault:
         failed(here, fault)

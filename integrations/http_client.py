@@ -54,10 +54,9 @@ def _begin(connection: Any, method: str, url: str) -> None:
     connection.__dict__[EXCHANGE] = outbound
     if outbound is not None and outbound.span is not None:
         outbound.on_wire = True
-        secure = hasattr(connection, "_context")
         outbound.span.request = ClientRequest(
             method,
-            "https" if secure else "http",
+            "https" if connection.default_port == 443 else "http",
             getattr(connection, "_tunnel_host", None) or connection.host,
             getattr(connection, "_tunnel_port", None) or connection.port,
             url,

@@ -19,7 +19,7 @@ StartResponse = Callable[..., Callable[[bytes], object]]
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 SITE = integration.site("wsgi")
-# In the environ while a call is being served, so that the layers below make no second span.
+# In the environ from the outermost layer on, so that those below make no second span.
 MARK = "autotrace.call"
 
 
@@ -27,7 +27,7 @@ def call(
     application: Application, environ: Environ, start_response: StartResponse
 ) -> Iterable[bytes]:
     """Calls a WSGI application as one inbound call."""
-    if SITE.off or MARK in environ:
+    if SITE.off or integration.is_serving(environ.get(MARK)):
         return application(environ, start_response)
     exchange: _Exchange | None = None
     try:
@@ -88,7 +88,7 @@ def entry(method: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[byte
     """A framework's `__call__(self, environ, start_response)`, as one inbound call."""
 
     def __call__(self: object, *args: Any, **kwargs: Any) -> Iterable[bytes]:
-        if len(args) == 2 and not kwargs and MARK not in args[0]:
+        if len(args) == 2 and not kwargs:
             return call(method.__get__(self), *args)
         return method(self, *args, **kwargs)
 
