@@ -1,0 +1,59 @@
+"""The console: a trace when it is complete, or a line a span."""
+
+from __future__ import annotations
+
+import io
+
+from autotrace.export.console import MOST_HELD_BACK, Console
+from autotrace.export.receiver import Outcome, Patience
+from autotrace.span import CLIENT
+from tests.export_spans import PARENT_ID, RESOURCE, SPAN_ID, TRACE_ID, make_span, numbered
+
+CHILD = make_span("prices", kind=CLIENT, span_id="c" * 16, parent_id=SPAN_ID)
+ROOT = make_span(tags=[("http.method", "GET")], parent_is_remote=True)
+
+
+def console(terminal: bool) -> tuple[Console, io.StringIO]:
+    """A console that writes into a text."""
+    stream = io.StringIO()
+    return Console(stream, RESOURCE, terminal, width=80, colours=False), stream
+
+
+def test_a_trace_is_written_when_its_local_root_has_ended() -> None:
+    writing, stream = console(terminal=True)
+    assert writing.deliver([CHILD], Patience()) == Outcome()
+    assert stream.getvalue() == ""
+    assert writing.deliver([ROOT], Patience()) == Outcome(sent=2)
+    lines = stream.getvalue().splitlines()
+    assert lines[0] == f"trace {TRACE_ID}  2 spans, 1 service, 12.3 ms"
+    assert [line.split("  ")[1] for line in lines[1:3]] == ["▸ GET shop.example.com", ""]
+
+
+def test_what_has_no_root_is_written_at_the_end() -> None:
+    writing, stream = console(terminal=True)
+    writing.deliver([CHILD], Patience())
+    writing.close()
+    assert "prices" in stream.getvalue()
+
+
+def test_what_is_held_back_is_bounded() -> None:
+    writing, stream = console(terminal=True)
+    writing.deliver(numbered(MOST_HELD_BACK), Patience())
+    assert stream.getvalue() == ""
+    assert writing.deliver([CHILD], Patience()) == Outcome(sent=MOST_HELD_BACK + 1)
+
+
+def test_elsewhere_a_line_a_span() -> None:
+    writing, stream = console(terminal=False)
+    writing.deliver([CHILD, ROOT], Patience())
+    assert stream.getvalue().splitlines() == [
+        f"{TRACE_ID} {'c' * 16} {SPAN_ID} Shop client prices 12.346ms unset",
+        f"{TRACE_ID} {SPAN_ID} {PARENT_ID} Shop server shop.example.com 12.346ms unset "
+        "http.method=GET",
+    ]
+
+
+def test_a_closed_stream_is_an_outcome() -> None:
+    writing, stream = console(terminal=False)
+    stream.close()
+    assert writing.deliver([ROOT], Patience()).failed == 1
