@@ -13,7 +13,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 
 from autotrace import guard
 from autotrace.config import Config
-from autotrace.export import http_receiver
+from autotrace.export import http_receiver, retry
 from autotrace.export.http_receiver import HttpReceiver, bodies, open_otlp, open_zipkin
 from autotrace.export.receiver import Outcome, Patience
 from autotrace.export.resource import Resource
@@ -27,10 +27,9 @@ from tests.export_spans import RESOURCE, make_span, numbered
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Pauses are noted instead of made."""
     pauses: list[float] = []
-    real = http_receiver.pause
 
     def noted(attempt: int, retry_after: str, now: float, chance: float) -> float:
-        pauses.append(real(attempt, retry_after, now, chance))
+        pauses.append(retry.pause(attempt, retry_after, now, chance))
         return 0.0
 
     monkeypatch.setattr(http_receiver, "pause", noted)

@@ -81,6 +81,10 @@ def test_a_local_root_has_no_parent_and_the_flags_of_a_sampled_span() -> None:
     assert (span.parent_span_id, span.flags) == (b"", 0x101)
 
 
+def test_the_flag_of_a_random_trace_id_is_kept() -> None:
+    assert only(decoded(make_span(random=True))).flags == 0x103
+
+
 def test_a_short_trace_id_is_widened() -> None:
     span = only(decoded(make_span(trace_id=SPAN_ID)))
     assert span.trace_id.hex() == "0" * 16 + SPAN_ID

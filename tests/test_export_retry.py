@@ -19,7 +19,7 @@ NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
         ("", None),
         ("soon", None),
         ("-1", None),
-        ("١", None),
+        ("\u0661", None),
         ("Tue, 99 Nov 2023 22:13:00 GMT", None),
     ],
 )
@@ -32,7 +32,8 @@ def test_pauses_double_up_to_half_a_minute() -> None:
 
 
 def test_chance_moves_a_pause_by_a_fifth() -> None:
-    assert (pause(0, "", NOW, 0.0), pause(0, "", NOW, 1.0)) == (0.8, pytest.approx(1.2))
+    assert pause(0, "", NOW, 0.0) == pytest.approx(0.8)
+    assert pause(0, "", NOW, 1.0) == pytest.approx(1.2)
 
 
 def test_what_the_server_asks_for_wins_within_reason() -> None:

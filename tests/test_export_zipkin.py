@@ -78,7 +78,7 @@ def test_shared_is_said_by_the_server_only() -> None:
 
 
 def test_debug_is_said_when_it_was_asked_for() -> None:
-    assert decoded(make_span(debug=True))[0]["debug"] is True
+    assert decoded(make_span(sampled=2))[0]["debug"] is True
     assert "debug" not in decoded(make_span())[0]
 
 

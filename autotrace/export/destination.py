@@ -208,7 +208,8 @@ class Destination:
         if lost > self._said:
             full = f"its queue of {self._max_queue} is full" if self._overflowed else ""
             why = outcome.problem or full or total.problem
-            line = f"{self.name}: {lost} spans lost so far: {why}. {self._advice}"
+            spans = "1 span" if lost == 1 else f"{lost} spans"
+            line = f"{self.name}: {spans} lost so far: {why}. {self._advice}"
             log_once(f"export.{self.name}", "warning", line, every=SAY_EVERY)
             self._said = lost
 
