@@ -25,7 +25,7 @@ def command(argv):
     position = 1
     while position < len(argv):
         argument = argv[position]
-        if not argument.startswith("-"):
+        if argument == "-" or not argument.startswith("-"):
             return os.path.basename(argument)
         if argument == "--check-hash-based-pycs":
             position += 1
