@@ -1,0 +1,42 @@
+"""Commands are run in an empty folder, bounded in time, with nothing of the caller's set."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+from processes import LAUNCHER, Done, Run, clean_environ
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Run a command in an empty folder with some variables set, and wait for its end."""
+
+    def run(
+        command: Sequence[str],
+        variables: Mapping[str, str] | None = None,
+        stdin: str | None = None,
+    ) -> Done:
+        return subprocess.run(
+            command,
+            cwd=tmp_path,
+            env={**clean_environ(), **(variables or {})},
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    return run
+
+
+@pytest.fixture
+def launch(run: Run) -> Run:
+    """Run a command as `autotrace-run` would be run."""
+
+    def launch(command: Sequence[str], variables: Mapping[str, str] | None = None) -> Done:
+        return run([*LAUNCHER, *command], variables)
+
+    return launch
