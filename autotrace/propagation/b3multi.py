@@ -1,0 +1,63 @@
+"""B3 in several headers, as Envoy's Zipkin tracer writes it.
+
+https://github.com/openzipkin/b3-propagation#multiple-headers
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from autotrace.propagation.incoming import Identity, Incoming, incoming
+from autotrace.propagation.values import lower_hex
+
+if TYPE_CHECKING:
+    from autotrace.headers import Known
+
+TRACE_ID = "x-b3-traceid"
+SPAN_ID = "x-b3-spanid"
+PARENT_ID = "x-b3-parentspanid"
+SAMPLED = "x-b3-sampled"
+FLAGS = "x-b3-flags"
+HEADERS = (TRACE_ID, SPAN_ID, PARENT_ID, SAMPLED, FLAGS)
+
+# true and false are what early tracers sent; d belongs to the single header, but is sent too.
+_STATES = {"0": 0, "1": 1, "d": 2}
+_STATES |= {
+    spelling: state
+    for word, state in (("false", 0), ("true", 1))
+    for spelling in (word, word.title(), word.upper())
+}
+# Debug implies the decision, so nothing else may be said beside it.
+_WRITTEN = ((SAMPLED, "0"), (SAMPLED, "1"), (FLAGS, "1"))
+_ZEROS = frozenset(("0" * 16, "0" * 32))
+
+
+def extract(known: Known) -> Incoming | None:
+    """The caller's span or only its sampling wish; nothing if both are absent or malformed."""
+    state = _STATES.get(known[SAMPLED]) if SAMPLED in known else None
+    if FLAGS in known and known[FLAGS] == "1":
+        state = 2
+    trace_id = known.get(TRACE_ID)
+    if trace_id is not None and SPAN_ID in known:
+        width = len(trace_id)
+        span_id = known[SPAN_ID]
+        if (width == 32 or width == 16) and len(span_id) == 16:
+            # Both at once: one call less.
+            ids = lower_hex(trace_id + span_id, width + 16)
+            trace_id, span_id = ids[:width], ids[width:]
+            if ids and trace_id not in _ZEROS and span_id not in _ZEROS:
+                # A parent id that is wrong is no reason to lose the trace: nothing hangs on it.
+                parent = lower_hex(known[PARENT_ID], 16) if PARENT_ID in known else ""
+                return incoming("b3multi", trace_id, span_id, state, parent)
+    return None if state is None else incoming("b3multi", "", "", state)
+
+
+def inject(span: Identity) -> tuple[tuple[str, str], ...]:
+    """The headers that make `span` the receiver's parent."""
+    ids = (TRACE_ID, span.trace_id), (SPAN_ID, span.span_id)
+    state = span.sampled
+    if span.parent_id:
+        if state is None:
+            return (*ids, (PARENT_ID, span.parent_id))
+        return (*ids, (PARENT_ID, span.parent_id), _WRITTEN[state])
+    return ids if state is None else (*ids, _WRITTEN[state])
