@@ -1,0 +1,153 @@
+"""Headers carried byte for byte, and the limits for what strangers send."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autotrace.headers import Known
+from autotrace.propagation import (
+    FORWARDED,
+    OWNER,
+    acceptable,
+    carried,
+    forward,
+    in_family,
+    is_forwarded,
+)
+from tests.propagation_spans import known
+
+ISTIO = [
+    "x-request-id",
+    "x-b3-traceid",
+    "x-b3-spanid",
+    "x-b3-parentspanid",
+    "x-b3-sampled",
+    "x-b3-flags",
+    "b3",
+    "x-ot-span-context",
+    "x-datadog-trace-id",
+    "x-datadog-parent-id",
+    "x-datadog-sampling-priority",
+    "sw8",
+    "x-amzn-trace-id",
+    "x-cloud-trace-context",
+    "traceparent",
+    "tracestate",
+    "grpc-trace-bin",
+]
+MORE = [
+    "baggage",
+    "x-datadog-origin",
+    "x-datadog-tags",
+    "x-datadog-sampled",
+    "sw8-correlation",
+    "sw8-x",
+    "uber-trace-id",
+    "jaeger-baggage",
+    "ot-tracer-traceid",
+    "ot-tracer-spanid",
+    "ot-tracer-sampled",
+    "uberctx-a",
+    "ot-baggage-b",
+]
+
+
+@pytest.mark.parametrize("name", ISTIO + MORE)
+def test_forwarded(name: str) -> None:
+    assert is_forwarded(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "cookie",
+        "authorization",
+        "x-envoy-decorator-operation",
+        "user-agent",
+        "x-forwarded-for",
+        "x-envoy-force-trace",
+        "host",
+        "content-length",
+        "",
+    ],
+)
+def test_not_forwarded(name: str) -> None:
+    assert not is_forwarded(name)
+
+
+def test_every_forwarded_header_has_an_owner() -> None:
+    assert FORWARDED.keys() <= OWNER.keys()
+
+
+def test_values_go_out_byte_for_byte_in_their_order() -> None:
+    headers = Known({"sw8": "1-QUJD-x==", "x-other": "1", "uber-trace-id": "A:B:0:1"})
+    assert carried(headers, FORWARDED.keys()) == [
+        ("sw8", "1-QUJD-x=="),
+        ("uber-trace-id", "A:B:0:1"),
+    ]
+
+
+def test_repeated_headers_are_kept() -> None:
+    headers = known(sw8="a")
+    headers.repeated = (("sw8", "b"), ("x-other", "c"))
+    assert carried(headers, FORWARDED.keys()) == [("sw8", "a"), ("sw8", "b")]
+
+
+def test_a_family_is_carried_where_it_was_announced() -> None:
+    headers = Known({"uberctx-user": "7", "ot-baggage-x": "8", "uber-trace-id": "1:2:0:1"})
+    assert carried(headers, FORWARDED.keys()) == [
+        ("uberctx-user", "7"),
+        ("uber-trace-id", "1:2:0:1"),
+    ]
+    assert carried(Known({"uberctx-user": "7"}), FORWARDED.keys()) == []
+
+
+def test_further_names_are_carried_when_they_are_asked_for() -> None:
+    headers = Known({"x-tenant": "a", "sw8": "b"})
+    assert carried(headers, frozenset({"x-tenant"})) == [("x-tenant", "a")]
+
+
+def test_family_names() -> None:
+    assert in_family("uberctx-")
+    assert not in_family("uber-trace-id")
+
+
+@pytest.mark.parametrize(
+    ("value", "accepted"),
+    [
+        ("", True),
+        ("plain", True),
+        ("tab\tand blank", True),
+        ("x" * 8192, True),
+        ("x" * 8193, False),
+        ("a\r\nb: c", False),
+        ("a\rb", False),
+        ("a\nb", False),
+        ("a\x00", False),
+        ("a\x7f", False),
+        ("a\x1b[31m", False),
+        ("caf\xe9", False),
+        ("\ud800", False),
+        ("\t\n", False),
+    ],
+)
+def test_acceptable(value: str, accepted: bool) -> None:
+    assert acceptable(value) is accepted
+    assert carried(known(sw8=value), FORWARDED.keys()) == ([("sw8", value)] if accepted else [])
+
+
+def test_all_values_together_are_limited() -> None:
+    headers = known(sw8="x" * 8192)
+    headers.repeated = tuple(("sw8", "y" * 8192) for _ in range(100))
+    sent = carried(headers, FORWARDED.keys())
+    assert sum(len(value) for _, value in sent) == forward.MAX_CARRIED
+
+
+@given(st.dictionaries(st.sampled_from([*OWNER, "uberctx-a"]), st.text()))
+def test_no_text_raises(headers: dict[str, str]) -> None:
+    for name, value in carried(Known(headers), OWNER.keys()):
+        assert headers[name] == value
+        assert value.isascii()
+        assert "\n" not in value
