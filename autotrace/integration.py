@@ -212,7 +212,8 @@ def story(name: str, tell: Story) -> Callable[[Callable[..., Any]], Callable[...
                     _begin(call, exchange)
             except Exception as error:
                 failed(here, error)
-                steps = _forgotten(call)
+                steps = None
+                _forget(call)
             if steps is None or call is None:
                 return original(*args, **kwargs)
             try:
@@ -243,7 +244,7 @@ def _begin(call: Outbound, said: Exchange | Response) -> None:
             said.connection.__dict__[EXCHANGE] = call
 
 
-def _forgotten(call: Outbound | None) -> None:
+def _forget(call: Outbound | None) -> None:
     """A call whose facts could not be told makes no span."""
     if call is not None:
         call.span = None

@@ -1,0 +1,67 @@
+"""Exceptions in Envoy's response flags."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+
+import pytest
+import urllib3.exceptions
+
+from autotrace.failure import classify
+
+
+def caused(error: BaseException, cause: BaseException) -> BaseException:
+    error.__cause__ = cause
+    return error
+
+
+class OddError(Exception):
+    """Of a library that nobody knows."""
+
+
+CASES = [
+    (ConnectionRefusedError(111, "refused"), False, ("UF",)),
+    (TimeoutError("timed out"), False, ("UF",)),
+    (TimeoutError("timed out"), True, ("UT",)),
+    (socket.gaierror(-2, "unknown"), False, ("UF", "DF")),
+    (caused(OddError("x"), socket.gaierror(-2, "unknown")), False, ("UF", "DF")),
+    (ssl.SSLCertVerificationError("bad"), False, ("UF",)),
+    (OSError(113, "No route to host"), False, ("UF",)),
+    (ConnectionResetError(104, "reset"), True, ("UC",)),
+    (ConnectionResetError(104, "reset"), False, ("UF",)),
+    (http.client.RemoteDisconnected("closed"), True, ("UC",)),
+    (http.client.IncompleteRead(b"1", 3), True, ("UC",)),
+    (http.client.BadStatusLine("x"), True, ("UPE",)),
+    (urllib3.exceptions.ReadTimeoutError(None, "/", "read"), True, ("UT",)),  # type: ignore[arg-type]
+    (urllib3.exceptions.ConnectTimeoutError(None, "connect"), True, ("UF",)),
+    (OddError("x"), True, ()),
+]
+
+
+@pytest.mark.parametrize(("error", "connected", "flags"), CASES, ids=lambda v: repr(v)[:40])
+def test_flags(error: BaseException, connected: bool, flags: tuple[str, ...]) -> None:
+    assert classify(error, connected).flags == flags
+
+
+def test_the_reason_names_the_error_and_is_cut() -> None:
+    assert classify(ValueError("no"), True).reason == "ValueError: no"
+    assert classify(ValueError(), True).reason == "ValueError"
+    assert len(classify(ValueError("x" * 9999), True).reason) < 300
+
+
+def test_a_suppressed_context_does_not_count() -> None:
+    try:
+        try:
+            raise socket.gaierror(-2, "unknown")
+        except OSError:
+            raise OddError("x") from None
+    except OddError as error:
+        assert classify(error, True).flags == ()
+
+
+def test_a_chain_that_bites_its_tail_ends() -> None:
+    error = OddError("x")
+    error.__cause__ = error
+    assert classify(error, True).flags == ()

@@ -1,0 +1,41 @@
+"""The one view over header containers."""
+
+from __future__ import annotations
+
+from autotrace.headers import Known, Names, capture_environ, capture_pairs
+
+NAMES = Names(("traceparent", "tracestate", "uber-trace-id"), {"uber-trace-id": "uberctx-"})
+
+
+def test_an_environ_gives_only_known_names_in_lower_case() -> None:
+    environ = {"HTTP_TRACEPARENT": "00-A", "HTTP_HOST": "h", "PATH_INFO": "/", "traceparent": "x"}
+    assert capture_environ(environ, NAMES) == {"traceparent": "00-A"}
+
+
+def test_values_of_an_environ_that_are_no_text_are_left_alone() -> None:
+    assert capture_environ({"HTTP_TRACEPARENT": b"00"}, NAMES) == {}
+
+
+def test_a_family_is_captured_when_its_header_announces_it() -> None:
+    family = {"HTTP_UBERCTX_USER_ID": "7", "HTTP_UBERCTX_A": "b"}
+    assert capture_environ(family, NAMES) == {}
+    announced = capture_environ({"HTTP_UBER_TRACE_ID": "1:2:0:1", **family}, NAMES)
+    assert announced == {"uber-trace-id": "1:2:0:1", "uberctx-user-id": "7", "uberctx-a": "b"}
+
+
+def test_pairs_keep_repeated_names_in_their_order() -> None:
+    pairs = [("TraceState", "a=1"), ("Host", "h"), ("tracestate", "b=2"), ("traceparent", "00")]
+    known = capture_pairs(pairs, NAMES)
+    assert known["tracestate"] == "a=1"
+    assert known.all("tracestate") == ["a=1", "b=2"]
+    assert known.pairs() == [("tracestate", "a=1"), ("tracestate", "b=2"), ("traceparent", "00")]
+
+
+def test_pairs_give_the_family_too() -> None:
+    known = capture_pairs([("Uberctx-A", "b"), ("Uber-Trace-Id", "1:2:0:1")], NAMES)
+    assert known == {"uber-trace-id": "1:2:0:1", "uberctx-a": "b"}
+
+
+def test_a_name_that_did_not_arrive_has_no_values() -> None:
+    assert Known().all("traceparent") == []
+    assert Known().pairs() == []

@@ -1,0 +1,178 @@
+"""Span fields: Envoy's in Envoy's order, OpenTelemetry's, and what overrides them."""
+
+from __future__ import annotations
+
+import pytest
+
+from autotrace.facts import CLIENT_GONE, CONNECTION_FAILURE, TIMEOUT
+from autotrace.span import ERROR, UNSET, Span
+from autotrace.tags import Reading
+from tests.spans import client_span, server_span
+
+
+def test_a_server_span_has_envoys_fields_in_envoys_order() -> None:
+    reading = Reading(node_id="node-1", zone="zone-1")
+    span = server_span(reading, downstream_cluster="front", request_id="id", client_trace_id="c")
+    assert span.tags() == [
+        ("node_id", "node-1"),
+        ("zone", "zone-1"),
+        ("guid:x-request-id", "id"),
+        ("http.url", "http://api/test"),
+        ("http.method", "GET"),
+        ("downstream_cluster", "front"),
+        ("user_agent", "agent"),
+        ("http.protocol", "HTTP/1.1"),
+        ("peer.address", "10.0.0.1"),
+        ("guid:x-client-trace-id", "c"),
+        ("request_size", "10"),
+        ("response_size", "11"),
+        ("component", "proxy"),
+        ("http.status_code", "200"),
+        ("response_flags", "-"),
+    ]
+
+
+def test_a_server_span_says_dash_where_envoy_does_and_nothing_of_unknown_headers() -> None:
+    tags = dict(server_span(user_agent="", protocol="", peer="").tags())
+    assert tags["user_agent"] == tags["downstream_cluster"] == tags["http.protocol"] == "-"
+    assert not {"peer.address", "guid:x-request-id", "guid:x-client-trace-id", "node_id"} & {*tags}
+
+
+def test_a_client_span_has_envoys_fields_in_envoys_order() -> None:
+    reading = Reading(node_id="node-1", zone="zone-1")
+    assert client_span(reading, attempt=3).tags() == [
+        ("retry.count", "2"),
+        ("http.protocol", "HTTP/1.1"),
+        ("upstream_address", "10.0.0.2:8080"),
+        ("peer.address", "10.0.0.2:8080"),
+        ("component", "proxy"),
+        ("upstream_cluster", "api"),
+        ("upstream_cluster.name", "api"),
+        ("http.status_code", "200"),
+        ("response_flags", "-"),
+    ]
+
+
+def test_a_failed_exchange_has_its_flags_the_error_and_the_reason() -> None:
+    span = client_span(status=0, peer=None, protocol="", reason="refused")
+    span.flags = (CONNECTION_FAILURE, TIMEOUT)
+    assert span.tags() == [
+        ("component", "proxy"),
+        ("upstream_cluster", "api"),
+        ("upstream_cluster.name", "api"),
+        ("http.status_code", "0"),
+        ("response_flags", "UF,UT"),
+        ("error", "true"),
+        ("error.reason", "refused"),
+    ]
+    assert (span.status_code, span.status_message) == (ERROR, "refused")
+
+
+@pytest.mark.parametrize(
+    ("status", "server_error", "server_status", "client_status"),
+    [
+        (200, False, UNSET, UNSET),
+        (301, False, UNSET, UNSET),
+        (404, False, UNSET, ERROR),
+        (499, False, UNSET, ERROR),
+        (500, True, ERROR, ERROR),
+        (503, True, ERROR, ERROR),
+        (0, True, ERROR, ERROR),
+    ],
+)
+def test_errors(status: int, server_error: bool, server_status: int, client_status: int) -> None:
+    server, client = server_span(status=status), client_span(status=status)
+    assert (("error", "true") in server.tags()) is server_error
+    assert (("error", "true") in client.tags()) is server_error
+    assert (server.status_code, client.status_code) == (server_status, client_status)
+
+
+def test_a_client_that_went_away_is_a_flag_and_no_error() -> None:
+    tags = dict(server_span(flags=(CLIENT_GONE,)).tags())
+    assert tags["response_flags"] == "DC"
+    assert "error" not in tags
+
+
+@pytest.mark.parametrize(
+    ("facts", "url"),
+    [
+        ({"target": "/a?b=c"}, "http://api/a?b=c"),
+        ({"original_path": "/before", "target": "/after"}, "http://api/before"),
+        ({"target": "http://other/a?b"}, "http://api/a?b"),
+        ({"target": ""}, ""),
+        ({"host": "", "scheme": "https"}, "https:///test"),
+        ({"target": "/" + "a" * 300}, "http://api/" + "a" * 255),
+        ({"target": "/\xe4" + "a" * 300}, "http://api/\xe4" + "a" * 254),
+    ],
+)
+def test_http_url(facts: dict[str, object], url: str) -> None:
+    assert dict(server_span(**facts).tags())["http.url"] == url
+
+
+def test_the_address_of_an_ipv6_peer_and_of_a_unix_socket() -> None:
+    assert dict(client_span(peer=("::1", 80, 0, 0)).tags())["peer.address"] == "[::1]:80"
+    assert dict(client_span(peer="/run/app.sock").tags())["peer.address"] == "/run/app.sock"
+    assert "peer.address" not in dict(client_span(peer="").tags())
+
+
+def test_semantic_conventions_of_a_server_span() -> None:
+    span = server_span(Reading("otel"), host="api:8080", target="/test?a=b")
+    assert span.request is not None
+    span.request.route = "/<name>"  # type: ignore[union-attr]
+    assert dict(span.tags()) == {
+        "http.request.method": "GET",
+        "url.scheme": "http",
+        "url.path": "/test",
+        "url.query": "a=b",
+        "http.route": "/<name>",
+        "server.address": "api",
+        "server.port": 8080,
+        "network.protocol.version": "1.1",
+        "client.address": "10.0.0.1",
+        "user_agent.original": "agent",
+        "http.request.body.size": 10,
+        "http.response.body.size": 11,
+        "http.response.status_code": 200,
+    }
+
+
+def test_semantic_conventions_of_a_client_span() -> None:
+    assert dict(client_span(Reading("otel"), attempt=2, status=404).tags()) == {
+        "http.request.method": "GET",
+        "url.full": "http://api:8080/test",
+        "server.address": "api",
+        "server.port": 8080,
+        "network.protocol.version": "1.1",
+        "network.peer.address": "10.0.0.2",
+        "network.peer.port": 8080,
+        "http.request.resend_count": 1,
+        "http.response.status_code": 404,
+        "error.type": "404",
+    }
+
+
+def test_both_styles_are_written_together() -> None:
+    names = [name for name, _ in server_span(Reading("both")).tags()]
+    assert {"http.method", "http.request.method"} <= {*names}
+    assert len(names) == len({*names})
+
+
+def test_globs_choose_the_tags() -> None:
+    span = server_span(Reading(include=["http.*", "component"], exclude=["*.url"]))
+    assert [name for name, _ in span.tags()] == [
+        "http.method",
+        "http.protocol",
+        "component",
+        "http.status_code",
+    ]
+
+
+def test_custom_tags_override_and_what_the_program_sets_overrides_them() -> None:
+    def component(span: Span) -> tuple[str, str]:
+        return ("component", "custom")
+
+    span = server_span(Reading(custom=[component, lambda span: None]))
+    assert span.tags()[-1] == ("component", "custom")
+    span.set_attribute("component", "program")
+    span.set_attribute("items", 3)
+    assert span.tags()[-2:] == [("component", "program"), ("items", 3)]
