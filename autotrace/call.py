@@ -239,7 +239,8 @@ class Core:
             if self._trust.use_remote_address and self._trust.is_edge(peer, forwarded_for):
                 given = ""
         if given or not self._generate:
-            if not given and not call.trace_id:
+            if not call.trace_id:
+                # Its randomness decides where the request id has no number.
                 call.trace_id = self.new_trace_id()
             reason, call.request_id = sampler.follow(
                 given, call.trace_id, client, forced, ids.random_percent_draw
@@ -464,13 +465,9 @@ def _names(config: Config, propagating: bool) -> Names:
     return Names(names, propagation.FAMILIES)
 
 
-def _exclusion(patterns: Sequence[str]) -> Callable[[str, str], bool] | None:
-    """Whether a method and path match one of `METHOD glob` or `glob`; None without patterns."""
-    if not patterns:
+def _exclusion(rules: Sequence[str]) -> Callable[[str, str], bool] | None:
+    """Whether a method and path match one of the rules `METHOD glob`; None without rules."""
+    if not rules:
         return None
-    expressions = []
-    for pattern in patterns:
-        method, _, glob = pattern.rpartition(" ")
-        expressions.append(f"{re.escape(method) if method else '[^ ]*'} {translate(glob)}")
-    matches = re.compile("|".join(expressions)).match
+    matches = re.compile("|".join(translate(rule) for rule in rules)).match
     return lambda method, path: matches(f"{method} {path}") is not None
