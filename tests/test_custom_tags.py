@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from spans import server_span
 
 from autotrace.custom_tags import custom_tags, header_names
 from autotrace.tags import Reading
-from tests.spans import server_span
 
 
 def tags(entries: list[dict[str, Any]], environ: dict[str, str], headers: dict[str, str]) -> Any:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from spans import client_span, server_span
 
 from autotrace.facts import CLIENT_GONE, CONNECTION_FAILURE, TIMEOUT
 from autotrace.span import ERROR, UNSET, Span
 from autotrace.tags import Reading
-from tests.spans import client_span, server_span
 
 
 def test_a_server_span_has_envoys_fields_in_envoys_order() -> None:
