@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from autotrace.facts import ClientRequest, ServerRequest
 from autotrace.span import CLIENT, SERVER, Reading, Span
 from autotrace.tags import Reading as TagReading
@@ -9,10 +11,10 @@ from autotrace.tags import Reading as TagReading
 TRACE, SPAN, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", "00f067aa0ba902b7"
 
 
-def server_span(reading: Reading | None = None, **facts: object) -> Span:
+def server_span(reading: Reading | None = None, **facts: Any) -> Span:
     """A server span of `GET http://api/test`, answered with 200; facts by name override."""
     span = Span(SERVER, TRACE, SPAN, PARENT, "", None, reading or TagReading(), lambda span: None)
-    values: dict[str, object] = {
+    values: dict[str, Any] = {
         "method": "GET",
         "scheme": "http",
         "host": "api",
@@ -25,7 +27,7 @@ def server_span(reading: Reading | None = None, **facts: object) -> Span:
     values.update(
         {name: facts.pop(name) for name in list(facts) if name in ServerRequest.__slots__}
     )
-    span.request = ServerRequest(**values)  # type: ignore[arg-type]
+    span.request = ServerRequest(**values)
     span.status = 200
     span.response_size = 11
     for name, value in facts.items():
@@ -33,10 +35,10 @@ def server_span(reading: Reading | None = None, **facts: object) -> Span:
     return span
 
 
-def client_span(reading: Reading | None = None, **facts: object) -> Span:
+def client_span(reading: Reading | None = None, **facts: Any) -> Span:
     """A client span of `GET http://api:8080/test`, answered with 200; facts by name override."""
     span = Span(CLIENT, TRACE, SPAN, PARENT, "", None, reading or TagReading(), lambda span: None)
-    values: dict[str, object] = {
+    values: dict[str, Any] = {
         "method": "GET",
         "scheme": "http",
         "host": "api",
@@ -47,7 +49,7 @@ def client_span(reading: Reading | None = None, **facts: object) -> Span:
     values.update(
         {name: facts.pop(name) for name in list(facts) if name in ClientRequest.__slots__}
     )
-    span.request = ClientRequest(**values)  # type: ignore[arg-type]
+    span.request = ClientRequest(**values)
     span.status = 200
     span.protocol = "HTTP/1.1"
     span.peer = ("10.0.0.2", 8080)

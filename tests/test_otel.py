@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,7 +38,7 @@ def told(**more):
 TRACEPARENT = f"00-{'a' * 32}-{'b' * 16}-0"
 
 
-def run(program: str) -> dict[str, object]:
+def run(program: str) -> dict[str, Any]:
     """What the program told, run under the agent with the memory exporter."""
     done = subprocess.run(
         [sys.executable, "-c", PRELUDE + program],
@@ -49,7 +50,7 @@ def run(program: str) -> dict[str, object]:
     )
     assert done.stderr == ""
     assert done.returncode == 0
-    told: dict[str, object] = json.loads(done.stdout)
+    told: dict[str, Any] = json.loads(done.stdout)
     return told
 
 
@@ -70,7 +71,7 @@ def application(environ, start_response):
 serve(application)
 told()
 """)
-    work, fails, server = told["spans"]  # type: ignore[misc]
+    work, fails, server = told["spans"]
     assert [work[0], fails[0], server[1]] == ["work", "fails", 1]
     assert work[2] == fails[2] == server[2]
     assert work[4] == fails[4] == server[3]
@@ -93,7 +94,7 @@ except ValueError as error:
     caught = str(error)
 told(caught=caught)
 """)
-    (span,) = told["spans"]  # type: ignore[misc]
+    (span,) = told["spans"]
     assert told["caught"] == "no"
     assert (span[6], span[7], span[4]) == (["exception"], 2, "")
 
@@ -142,7 +143,7 @@ theirs = [[format(s.context.trace_id, "032x"), format(s.parent.span_id, "016x")]
           for s in exporter.get_finished_spans()]
 told(theirs=theirs)
 """)
-    (server,) = told["spans"]  # type: ignore[misc]
+    (server,) = told["spans"]
     # Only that of the sampled call, below our span.
     assert told["theirs"] == [["a" * 32, server[3]]]
 

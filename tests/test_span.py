@@ -12,7 +12,7 @@ from autotrace.tags import Reading
 
 
 def span(finished: list[Span] | None = None) -> Span:
-    finish = [].append if finished is None else finished.append
+    finish = (lambda span: None) if finished is None else finished.append
     made = Span(INTERNAL, TRACE, SPAN, PARENT, "a=1", None, Reading(), finish)
     made.update_name("work")
     return made

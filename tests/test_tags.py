@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from spans import client_span, server_span
 
@@ -105,7 +107,7 @@ def test_a_client_that_went_away_is_a_flag_and_no_error() -> None:
         ({"target": "/\xe4" + "a" * 300}, "http://api/\xe4" + "a" * 254),
     ],
 )
-def test_http_url(facts: dict[str, object], url: str) -> None:
+def test_http_url(facts: dict[str, Any], url: str) -> None:
     assert dict(server_span(**facts).tags())["http.url"] == url
 
 
