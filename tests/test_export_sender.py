@@ -137,7 +137,9 @@ def test_tls_to_a_server_without_it_is_no_exception() -> None:
 
 def test_a_certificate_file_that_is_missing_is_no_exception() -> None:
     posting = sender("https://127.0.0.1:1", ca_file="/no/such/file.pem")
-    assert posting.post(b"x", "text/plain", 5.0).status == 0
+    answer = posting.post(b"x", "text/plain", 5.0)
+    assert answer.status == 0
+    assert answer.problem.startswith("no certificates in /no/such/file.pem: ")
 
 
 def test_credentials_are_in_no_message() -> None:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 NEVER = sys.maxsize
 SAY_EVERY = 300.0
+# Held while a worker imports what its receiver needs. A fork in the middle of it would leave the
+# child with modules that are half there and locked for ever, for the program too.
+opening = allocate_lock()
 LAST_WORDS = 0.1
 
 
@@ -193,13 +196,17 @@ class Destination:
             self._account(Outcome(failed=len(batch), problem="it is off after repeated failures"))
             return
         try:
-            if self._receiver is None:
-                self._receiver = self._open_receiver()
-            outcome = self._receiver.deliver(batch, self._patience)
+            outcome = self._opened().deliver(batch, self._patience)
         except Exception as error:
             failed(self._site, error)
             outcome = Outcome(failed=len(batch), problem=f"{type(error).__name__}: {error}")
         self._account(outcome)
+
+    def _opened(self) -> Receiver:
+        if self._receiver is None:
+            with opening:
+                self._receiver = self._open_receiver()
+        return self._receiver
 
     def _account(self, outcome: Outcome) -> None:
         """Counts, and says at most once in five minutes that spans are lost."""

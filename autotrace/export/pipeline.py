@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 import sys
+from _thread import allocate_lock, get_ident
 from collections.abc import Callable
 from importlib import import_module
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol
 
-from autotrace.export import EXPORTERS
+from autotrace.export import EXPORTERS, destination
 from autotrace.export.destination import Destination, wait
 from autotrace.guard import log_once
 
@@ -39,6 +40,8 @@ class Target(Protocol):
     def counters(self) -> dict[str, int]: ...
 
 
+LONGEST_IMPORT = 5.0
+
 _live: list[Pipeline] = []
 
 
@@ -53,8 +56,7 @@ class Pipeline:
         self._exit_is_watched = False
         self._deadline: float | None = None
         self.put = self._put_to_all
-        if not _live:
-            _follow_forks()
+        _follow_forks()
         _live.append(self)
 
     def add(self, target: Target) -> None:
@@ -155,16 +157,34 @@ def _load(path: str) -> Any:
     return getattr(import_module(module), function)
 
 
+_forks_are_followed = False
+# The threads that hold `opening` because they are about to fork.
+_forking: set[int] = set()
+
+
 def _follow_forks() -> None:
     global _forks_are_followed
     if not _forks_are_followed and hasattr(os, "register_at_fork"):
         _forks_are_followed = True
-        os.register_at_fork(after_in_child=_forget_all)
+        os.register_at_fork(
+            before=_finish_imports, after_in_parent=_go_on, after_in_child=_begin_anew
+        )
 
 
-_forks_are_followed = False
+def _finish_imports() -> None:
+    """Lets a worker that is importing come to its end; bounded, should an import hang."""
+    if destination.opening.acquire(timeout=LONGEST_IMPORT):
+        _forking.add(get_ident())
 
 
-def _forget_all() -> None:
+def _go_on() -> None:
+    if get_ident() in _forking:
+        _forking.discard(get_ident())
+        destination.opening.release()
+
+
+def _begin_anew() -> None:
+    _forking.clear()
+    destination.opening = allocate_lock()
     for pipeline in _live:
         pipeline.forget()

@@ -12,10 +12,13 @@ import socket
 import zlib
 from collections.abc import Mapping
 from time import monotonic
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from autotrace import __version__
+
+if TYPE_CHECKING:
+    import ssl
 
 # An answer is a few bytes of protobuf or a reason; more is read by nobody.
 ANSWER_LIMIT = 65536
@@ -47,11 +50,17 @@ class Sender:
         self._parts = parts
         self._path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self._timeout = timeout
-        self._ca_file = ca_file
         self._compress = compress
         self._headers = {"User-Agent": f"autotrace/{__version__}", **headers}
         if compress:
             self._headers["Content-Encoding"] = "gzip"
+        self._ca_file = ca_file
+        # What is only used later is imported now, while a fork waits for our imports.
+        import encodings.idna  # noqa: F401
+
+        if parts.scheme == "https":
+            import ssl  # noqa: F401
+
         self._connection: http.client.HTTPConnection | None = None
 
     def post(self, body: bytes, content_type: str, seconds: float) -> Answer:
@@ -110,10 +119,9 @@ class Sender:
         if not parts.hostname:
             raise OSError(f'no host in "{self.address}"')
         if parts.scheme == "https":
-            import ssl
-
-            context = ssl.create_default_context(cafile=self._ca_file or None)
-            return http.client.HTTPSConnection(parts.hostname, parts.port, context=context)
+            return http.client.HTTPSConnection(
+                parts.hostname, parts.port, context=_trusting(self._ca_file)
+            )
         return http.client.HTTPConnection(parts.hostname, parts.port)
 
 
@@ -135,6 +143,15 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock = connected
 
 
+def _trusting(ca_file: str) -> ssl.SSLContext:
+    import ssl
+
+    try:
+        return ssl.create_default_context(cafile=ca_file or None)
+    except OSError as error:
+        raise OSError(f"no certificates in {ca_file}: {error}") from error
+
+
 def _left(deadline: float) -> float:
     left = deadline - monotonic()
     if left <= 0:
@@ -154,4 +171,4 @@ def _not_sampled() -> dict[str, str]:
 def _reason(error: Exception) -> str:
     text = str(error) or type(error).__name__
     # "[Errno 111] Connection refused" reads better without its number.
-    return text.partition("] ")[2] or text
+    return text.partition("] ")[2] if text.startswith("[Errno ") else text
