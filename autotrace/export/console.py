@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
-from autotrace.export.jsonl import described
+from autotrace.export.jsonl import described, standard_error, write_all
 from autotrace.export.receiver import Outcome, Patience
 from autotrace.export.waterfall import waterfall
 
@@ -25,9 +24,9 @@ class Console:
     """Writes a trace when the span that began it here has ended."""
 
     def __init__(
-        self, stream: TextIO, resource: Resource, terminal: bool, width: int, colours: bool
+        self, descriptor: int, resource: Resource, terminal: bool, width: int, colours: bool
     ) -> None:
-        self._stream = stream
+        self._descriptor = descriptor
         self._resource = resource
         self._terminal = terminal
         self._width = width
@@ -65,9 +64,8 @@ class Console:
         else:
             lines = [line(span) for span in spans]
         try:
-            self._stream.write("\n".join(lines) + "\n")
-            self._stream.flush()
-        except (OSError, ValueError) as error:
+            write_all(self._descriptor, "\n".join([*lines, ""]).encode("utf-8", "replace"))
+        except OSError as error:
             return Outcome(failed=len(spans), problem=f"standard error cannot be written: {error}")
         return Outcome(sent=len(spans))
 
@@ -84,10 +82,9 @@ def line(span: Mapping[str, Any]) -> str:
 
 def open_receiver(config: Config, resource: Resource) -> Console:
     """The terminal, or whatever standard error is."""
-    # The real one: what a program or its test runner has put in place is the program's output.
-    stream = sys.__stderr__ or sys.stderr
-    terminal = stream.isatty()
+    descriptor = standard_error()
+    terminal = os.isatty(descriptor)
     width = shutil.get_terminal_size().columns
     # https://no-color.org
     colours = terminal and not os.environ.get("NO_COLOR")
-    return Console(stream, resource, terminal, width, colours)
+    return Console(descriptor, resource, terminal, width, colours)

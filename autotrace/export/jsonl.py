@@ -70,11 +70,11 @@ class Lines:
             if self._path:
                 descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
                 try:
-                    _write(descriptor, body)
+                    write_all(descriptor, body)
                 finally:
                     os.close(descriptor)
             else:
-                _write(sys.__stderr__.fileno() if sys.__stderr__ else 2, body)
+                write_all(standard_error(), body)
         except (OSError, ValueError) as error:
             where = self._path or "standard error"
             return Outcome(failed=len(spans), problem=f"{where} cannot be written: {error}")
@@ -84,7 +84,13 @@ class Lines:
         """Nothing is held back."""
 
 
-def _write(descriptor: int, body: bytes) -> None:
+def standard_error() -> int:
+    """The descriptor of the real one: what a program put in its place is the program's output."""
+    return sys.__stderr__.fileno() if sys.__stderr__ else 2
+
+
+def write_all(descriptor: int, body: bytes) -> None:
+    """Writes past all buffers: in a fork's child their locks may be held by nobody."""
     while body:
         body = body[os.write(descriptor, body) :]
 
