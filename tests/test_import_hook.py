@@ -195,13 +195,24 @@ class Asking:
             self.asking = False
 
 
+class AskingOthers:
+    """A finder that asks every finder but itself, as ours does."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        for finder in sys.meta_path:
+            if finder is not self and (spec := finder.find_spec(name, path, target)):
+                return spec
+        return None
+
+
+@pytest.mark.parametrize("finder", [Asking(), AskingOthers()])
 @pytest.mark.parametrize("position", [0, 1])
 def test_finders_that_ask_again_are_no_trap(
-    position: int, wait: Waiting, library: str, monkeypatch: pytest.MonkeyPatch
+    position: int, finder: Any, wait: Waiting, library: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told = wait(library)
     monkeypatch.setattr(sys, "meta_path", sys.meta_path.copy())
-    sys.meta_path.insert(position, Asking())
+    sys.meta_path.insert(position, finder)
     importlib.import_module(library)
     assert told == [library]
 

@@ -152,6 +152,13 @@ def test_passive_rows_wait_until_the_agent_is_warm(world: World) -> None:
     assert world.use("later") == "ours, theirs"
 
 
+def test_start_in_code_applies_passive_rows_at_once(world: World) -> None:
+    world.library("thread", passive=True)
+    assert world.use("thread") == "theirs"
+    autotrace.start()
+    assert world.use("thread") == "ours, theirs"
+
+
 @pytest.mark.parametrize(
     "error", [ValueError("x"), SystemExit(3), RecursionError(), GeneratorExit(), BaseException()]
 )
