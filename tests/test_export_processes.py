@@ -222,6 +222,7 @@ def test_a_refusing_address_is_said_in_one_line() -> None:
     ran = run("for n in range(2000): end('a')", refusing_url())
     assert ran.returncode == 0
     assert ran.stderr.count("\n") == 1
+    assert "2000 spans lost so far" in ran.stderr
     assert "Connection refused" in ran.stderr
 
 

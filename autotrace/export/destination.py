@@ -70,7 +70,7 @@ class Destination:
         self._patience = Patience()
         self._overflowed = 0
         self._total = Outcome()
-        self._said = 0
+        self._told = 0
 
     def put(self, span: Span) -> None:
         """Queues a finished span; when the queue is full it is dropped and counted."""
@@ -101,10 +101,11 @@ class Destination:
         return self.flush()
 
     def give_up(self) -> None:
-        """Counts and tells what is still queued, because there is no time left."""
+        """Counts what is still queued as lost, and says what was lost in all."""
         left = sum(not isinstance(item, LockType) for item in self._queue)
         if left:
-            self._account(Outcome(failed=left, problem="no time was left at the program's end"))
+            self._total = self._total.plus(Outcome(failed=left))
+        self._tell(self._total.problem or "no time was left at the program's end")
 
     def counters(self) -> dict[str, int]:
         """What became of the spans so far, in this process."""
@@ -209,16 +210,21 @@ class Destination:
         return self._receiver
 
     def _account(self, outcome: Outcome) -> None:
-        """Counts, and says at most once in five minutes that spans are lost."""
-        self._total = total = self._total.plus(outcome)
-        lost = total.dropped + total.failed + self._overflowed
-        if lost > self._said:
+        self._total = self._total.plus(outcome)
+        # At the program's end the last word is `give_up`'s, so that one line says it all.
+        if not self._patience.leaving:
             full = f"its queue of {self._max_queue} is full" if self._overflowed else ""
-            why = outcome.problem or full or total.problem
+            self._tell(outcome.problem or full or self._total.problem)
+
+    def _tell(self, why: str) -> None:
+        """Says at most once in five minutes that spans are lost."""
+        total = self._total
+        lost = total.dropped + total.failed + self._overflowed
+        if lost > self._told:
+            self._told = lost
             spans = "1 span" if lost == 1 else f"{lost} spans"
             line = f"{self.name}: {spans} lost so far: {why}. {self._advice}"
             log_once(f"export.{self.name}", "warning", line, every=SAY_EVERY)
-            self._said = lost
 
 
 def wait(done: LockType, deadline: float) -> bool:
