@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import programs
 import pytest
 from processes import LAUNCHER, Done, Run, clean_environ
 
@@ -40,3 +41,22 @@ def launch(run: Run) -> Run:
         return run([*LAUNCHER, *command], variables)
 
     return launch
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[programs.Start]:
+    """Start programs in the test's folder, and see to it that none is left."""
+    started = []
+
+    def start(
+        form: str,
+        command: Sequence[str],
+        variables: Mapping[str, str] | None = None,
+        pass_fds: Sequence[int] = (),
+    ) -> programs.Program:
+        started.append(programs.start(form, command, tmp_path, variables or {}, pass_fds))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.kill()

@@ -1,0 +1,140 @@
+"""Programs that run until they are stopped: what they say, what they are asked, what they leave."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import queue
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from processes import BOOTSTRAP, LAUNCHER, clean_environ
+
+PATIENCE = 60.0
+Start = Callable[..., "Program"]
+
+
+class Program:
+    """A started program; both of its outputs are read line by line, by a thread."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.lines: list[str] = []
+        self._news: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip("\n"))
+            self._news.put(self.lines[-1])
+        self._news.put(None)
+
+    def says(self, text: str) -> str:
+        """The next line with the text in it, waited for."""
+        while True:
+            line = self._news.get(timeout=PATIENCE)
+            assert line is not None, f"ended without saying {text!r}: {self.lines}"
+            if text in line:
+                return line
+
+    def ends(self) -> int:
+        """The exit code, and all lines are read; waited for."""
+        code = self.process.wait(PATIENCE)
+        self._reader.join(PATIENCE)
+        return code
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Sends a signal and waits for the end."""
+        self.process.send_signal(number)
+        return self.ends()
+
+    def tasks(self, child: int = 0) -> int:
+        """The threads of the process or of a child of it, however they were started."""
+        return len(os.listdir(f"/proc/{child or self.process.pid}/task"))
+
+    def ours(self) -> list[str]:
+        """What the agent said."""
+        return [line for line in self.lines if "autotrace" in line]
+
+    def kill(self) -> None:
+        """Ends it with all of its children, if it still runs."""
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self.ends()
+
+
+def start(
+    form: str,
+    command: Sequence[str],
+    folder: Path,
+    variables: Mapping[str, str],
+    pass_fds: Sequence[int] = (),
+) -> Program:
+    """Starts a command by `autotrace-run`, by `PYTHONPATH` alone, or `untraced`."""
+    launcher = LAUNCHER if form == "autotrace-run" else ()
+    environ = {**clean_environ(), "PYTHONUNBUFFERED": "1", **variables}
+    if form == "PYTHONPATH":
+        environ["PYTHONPATH"] = BOOTSTRAP
+    process = subprocess.Popen(
+        [*launcher, *command],
+        cwd=folder,
+        env=environ,
+        pass_fds=pass_fds,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    return Program(process)
+
+
+def listening() -> socket.socket:
+    """A socket that listens before its server runs: what is asked meanwhile waits in line."""
+    listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+    listener.set_inheritable(True)
+    return listener
+
+
+class Reply(NamedTuple):
+    """An answer."""
+
+    status: int
+    body: bytes
+
+
+def ask(port: int, target: str = "/", headers: Mapping[str, str] | None = None) -> Reply:
+    """One request on a connection of its own."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    try:
+        connection.request("GET", target, headers=dict(headers or {}))
+        response = connection.getresponse()
+        return Reply(response.status, response.read())
+    finally:
+        connection.close()
+
+
+def ask_often(port: int, times: int, at_once: int = 8) -> list[Reply]:
+    """As many requests, some at a time."""
+    with ThreadPoolExecutor(at_once) as pool:
+        return list(pool.map(lambda _: ask(port), range(times)))
+
+
+def spans_in(path: Path) -> list[dict[str, Any]]:
+    """The spans of a jsonl file."""
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def distinct(spans: Iterable[Mapping[str, Any]], key: str) -> int:
+    """How many different values the spans have there."""
+    return len({span[key] for span in spans})
