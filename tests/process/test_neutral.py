@@ -41,7 +41,7 @@ print(json.dumps({
 }))
 """
 
-# What a program may see of the agent, and nothing else: docs/transparency.md.
+# What a program may see of the agent, and nothing else: docs/launching.md.
 ADDED_MODULES = {
     "__future__",
     "autotrace",
