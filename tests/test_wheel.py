@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import configparser
 import os
+import pkgutil
 import shutil
 import subprocess
 import sys
@@ -58,6 +60,16 @@ def test_the_wheel_has_the_modules_of_the_folders(wheel: Path) -> None:
     assert found == expected
 
 
+def test_the_commands_of_the_wheel_exist(wheel: Path) -> None:
+    commands = configparser.ConfigParser()
+    with zipfile.ZipFile(wheel) as archive:
+        [name] = [name for name in archive.namelist() if name.endswith("/entry_points.txt")]
+        commands.read_string(archive.read(name).decode())
+    assert set(commands["console_scripts"]) == {"autotrace", "autotrace-run"}
+    for target in commands["console_scripts"].values():
+        assert callable(pkgutil.resolve_name(target))
+
+
 def test_an_unpacked_wheel_keeps_its_folders_to_itself(wheel: Path, tmp_path: Path) -> None:
     """Users have packages named `integrations` and `bootstrap`; ours must not hide them."""
     with zipfile.ZipFile(wheel) as archive:
@@ -68,7 +80,7 @@ def test_an_unpacked_wheel_keeps_its_folders_to_itself(wheel: Path, tmp_path: Pa
         "print(autotrace.__file__)\n"
         "print(u.find_spec('integrations'), u.find_spec('bootstrap'))\n"
     )
-    # -S: an editable install in this environment would answer instead of the wheel.
+    # -S: an editable install in the environment would answer instead of the wheel.
     done = subprocess.run(
         [sys.executable, "-S", "-c", code],
         cwd=tmp_path.parent,
