@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
-
-from tests.export_server import Collector, Reply, black_hole, collecting, refusing_url
+from export_server import Collector, Reply, black_hole, collecting, refusing_url
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 60.0
+ENVIRONMENT = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
 
 # From 3.12 on Python warns where a program with a second thread forks.
 PYTHON = [sys.executable, "-W", "ignore::DeprecationWarning"]
@@ -21,7 +22,7 @@ PRELUDE = """
 import os, sys
 from autotrace.config import Config
 from autotrace.export import pipeline
-from tests.export_spans import RESOURCE, make_span
+from export_spans import RESOURCE, make_span
 
 built = pipeline.build(
     Config(
@@ -42,7 +43,7 @@ def run(program: str, url: str, exit_timeout_ms: int = 30_000) -> subprocess.Com
     """Runs the program to its end."""
     return subprocess.run(
         [*PYTHON, "-c", PRELUDE + program, url, str(exit_timeout_ms)],
-        cwd=ROOT,
+        env=ENVIRONMENT,
         capture_output=True,
         text=True,
         timeout=PATIENCE,
@@ -168,7 +169,7 @@ if __name__ == '__main__':
     with collecting(Reply(202)) as collector:
         ran = subprocess.run(
             [*PYTHON, str(program), collector.url, "30000"],
-            env={"PYTHONPATH": str(ROOT)},
+            env=ENVIRONMENT,
             capture_output=True,
             text=True,
             timeout=PATIENCE,
@@ -237,7 +238,7 @@ def test_a_slow_receiver_gets_what_fits_before_the_deadline() -> None:
 
 
 def test_nothing_is_imported_before_the_first_span() -> None:
-    program = f"""
+    program = """
 import sys
 from autotrace.config import Config
 from autotrace.span import Span
@@ -246,11 +247,10 @@ config = Config(exporter=("otlp", "zipkin", "jsonl", "console"))
 before = set(sys.modules)
 from autotrace.export import pipeline
 pipeline.build(config, Resource.from_config(config))
-loaded = {{name for name in set(sys.modules) - before if not name.startswith("autotrace")}}
-assert loaded <= {{"_collections", "collections", "importlib"}}, loaded
-sys.path.insert(0, {str(ROOT)!r})
+loaded = {name for name in set(sys.modules) - before if not name.startswith("autotrace")}
+assert loaded <= {"_collections", "collections", "importlib"}, loaded
 """
     ran = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE
+        [*PYTHON, "-c", program], env=ENVIRONMENT, capture_output=True, text=True, timeout=PATIENCE
     )
     assert (ran.returncode, ran.stderr) == (0, "")
