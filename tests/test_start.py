@@ -355,3 +355,11 @@ def test_the_module_and_the_function_have_one_name(world: World) -> None:
     assert callable(start) and callable(autotrace.start)
     with pytest.raises(AttributeError, match="no attribute 'stop'"):
         autotrace.stop  # noqa: B018
+
+
+def test_a_child_forked_during_a_start_can_start(world: World) -> None:
+    with starter._busy:
+        child = os.fork()
+        if not child:
+            os._exit(int(starter._busy.locked()))
+        assert os.waitpid(child, 0)[1] == 0
