@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-FOLDERS = {"autotrace": "autotrace", "bootstrap": "autotrace/bootstrap"} | {
-    "integrations": "autotrace/integrations"
+FOLDERS = {"autotrace": "autotrace"} | {
+    name: f"autotrace/{name}" for name in ("bootstrap", "examples", "integrations")
 }
 
 
