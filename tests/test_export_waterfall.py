@@ -46,9 +46,9 @@ def test_three_calls_across_two_services() -> None:
     assert waterfall(TRACE, 78) == [
         "trace 4bf92f3577b34da6a3ce929d0e0e4736  4 spans, 2 services, 40.0 ms",
         "shop    ▸ GET shop        200     40.0 ms  ███████████████████████████████████",
-        "shop      ◂ GET prices    200     10.0 ms          █████████",
+        "shop      → GET prices    200     10.0 ms          █████████",
         "prices      ▸ GET prices  200      6.0 ms            █████",
-        "shop      ◂ GET stock     503 UF  20.0 ms                   ██████████████████",
+        "shop      → GET stock     503 UF  20.0 ms                   ██████████████████",
     ]
 
 
@@ -105,7 +105,7 @@ def test_a_server_that_shares_its_callers_id_is_below_it() -> None:
     ]
     assert [line[:20].rstrip() for line in waterfall(shared, 78)[1:]] == [
         "shop    ▸ shop",
-        "shop      ◂ prices",
+        "shop      → prices",
         "prices      ▸ prices",
         "prices        · look",
     ]

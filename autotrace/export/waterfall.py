@@ -10,14 +10,20 @@ from typing import Any
 
 PlainSpan = Mapping[str, Any]
 
-_MARKS = {"server": "▸", "client": "◂", "producer": "◂", "consumer": "▸", "internal": "·"}
-_SERVICE_COLOURS = (36, 35, 34, 33, 32, 96, 95, 94)
+_MARKS = {"server": "▸", "client": "→", "producer": "→", "consumer": "▸", "internal": "·"}
+# Of services in the order in which they appear; blue is too dark for many terminals.
+SERVICE_COLOURS = (36, 35, 33, 32, 94, 96, 95, 93)
 _RED, _DIM, _BOLD = 31, 2, 1
 _NARROWEST_BAR = 10
 
 
-def waterfall(spans: Sequence[PlainSpan], width: int = 100, colours: bool = False) -> list[str]:
-    """The lines of one or several traces, each with a heading, at most `width` columns wide."""
+def waterfall(
+    spans: Sequence[PlainSpan], width: int = 100, colours: bool = False, digits: int = 0
+) -> list[str]:
+    """The lines of one or several traces, each with a heading, at most `width` columns wide.
+
+    Each span begins with so many digits of its id.
+    """
     traces: dict[str, list[PlainSpan]] = {}
     for span in spans:
         traces.setdefault(span["trace_id"], []).append(span)
@@ -26,7 +32,7 @@ def waterfall(spans: Sequence[PlainSpan], width: int = 100, colours: bool = Fals
     paint = _Paint(colours, services)
     lines: list[str] = []
     for trace_id, members in traces.items():
-        lines += [*([""] if lines else []), *_trace(trace_id, members, width, paint)]
+        lines += [*([""] if lines else []), *_trace(trace_id, members, width, paint, digits)]
     return lines
 
 
@@ -57,7 +63,7 @@ class _Paint:
     def __init__(self, colours: bool, services: Sequence[str]) -> None:
         self._colours = colours
         self._of_service = {
-            service: _SERVICE_COLOURS[number % len(_SERVICE_COLOURS)]
+            service: SERVICE_COLOURS[number % len(SERVICE_COLOURS)]
             for number, service in enumerate(services)
         }
 
@@ -68,7 +74,9 @@ class _Paint:
         return self(text, self._of_service[service])
 
 
-def _trace(trace_id: str, spans: Sequence[PlainSpan], width: int, paint: _Paint) -> Iterable[str]:
+def _trace(
+    trace_id: str, spans: Sequence[PlainSpan], width: int, paint: _Paint, digits: int
+) -> Iterable[str]:
     begin = min(_start(span) for span in spans)
     end = max(_start(span) + span["duration_ns"] for span in spans)
     services = {span["service"] for span in spans}
@@ -83,14 +91,15 @@ def _trace(trace_id: str, spans: Sequence[PlainSpan], width: int, paint: _Paint)
     service_width = max(len(_service(span)) for span in spans)
     time_width = max(map(len, times))
     outcome_width = max(map(len, outcomes))
-    fixed = service_width + time_width + outcome_width + 4 * 2
-    label_width = min(max(map(len, labels)), max(12, width - fixed - 3 * _NARROWEST_BAR))
+    id_width = digits + 2 if digits else 0
+    fixed = id_width + service_width + time_width + outcome_width + 4 * 2
+    label_width = min(max(map(len, labels)), max(12, width - fixed - 2 * _NARROWEST_BAR))
     bar_width = max(_NARROWEST_BAR, width - fixed - label_width)
     for (_, span), label, time, outcome in zip(rows, labels, times, outcomes, strict=True):
         bar = _bar(span, begin, max(1, end - begin), bar_width)
         service = span["service"]
         failed = span["status"] == "error"
-        yield "  ".join(
+        line = "  ".join(
             (
                 paint.service(_service(span).ljust(service_width), service),
                 _cut(label, label_width).ljust(label_width),
@@ -98,7 +107,9 @@ def _trace(trace_id: str, spans: Sequence[PlainSpan], width: int, paint: _Paint)
                 time.rjust(time_width),
                 paint(bar, _RED) if failed else paint.service(bar, service),
             )
-        ).rstrip()
+        )
+        span_id = span["span_id"][:digits].ljust(id_width)
+        yield f"{paint.service(span_id, service)}{line}".rstrip()
 
 
 def _rows(spans: Sequence[PlainSpan]) -> list[tuple[int, PlainSpan]]:
