@@ -69,7 +69,8 @@ def _annotation(event: Event) -> dict[str, Any]:
 
 def _tags(span: Span, tags: Sequence[tuple[str, object]]) -> dict[str, str]:
     """The tags as text; Envoy's Zipkin tracer leaves out those without a name or a value."""
-    made = {name: text(value) for name, value in tags if name and value not in (None, "")}
+    texts = ((name, text(value)) for name, value in tags if value is not None)
+    made = {name: value for name, value in texts if name and value}
     failed = span.status_code == _ERROR
     # Any `error` tag, "false" too, marks a span as failed.
     if not failed and made.get("error", "true") != "true":
