@@ -15,8 +15,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-FOLDERS = {"autotrace": "autotrace"} | {
-    name: f"autotrace/{name}" for name in ("bootstrap", "examples", "integrations")
+FOLDERS = {
+    "autotrace": "autotrace",
+    "bootstrap": "autotrace/bootstrap",
+    "examples": "autotrace/examples",
+    "integrations": "autotrace/integrations",
 }
 
 
