@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import queue
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -36,8 +37,9 @@ class Reply(NamedTuple):
 class Collector:
     """What arrived, in order; `replies` are used up one a request, then `usual` is given."""
 
-    def __init__(self, address: tuple[str, int], usual: Reply) -> None:
+    def __init__(self, address: tuple[str, int], usual: Reply, scheme: str) -> None:
         self.host, self.port = address[:2]
+        self.scheme = scheme
         self.usual = usual
         self.replies: queue.SimpleQueue[Reply] = queue.SimpleQueue()
         self.requests: queue.SimpleQueue[Received] = queue.SimpleQueue()
@@ -46,7 +48,7 @@ class Collector:
     def url(self) -> str:
         """The address, without a path."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}"
+        return f"{self.scheme}://{host}:{self.port}"
 
     def received(self) -> Received:
         """The next request, waited for."""
@@ -66,9 +68,15 @@ class Collector:
 
 @contextmanager
 def collecting(
-    usual: Reply | None = None, judge: Callable[[Received], Reply] | None = None, host: str = ""
+    usual: Reply | None = None,
+    judge: Callable[[Received], Reply] | None = None,
+    host: str = "",
+    tls: tuple[str, str] | None = None,
 ) -> Iterator[Collector]:
-    """Runs a collector; `judge` decides by the request, else `usual` is answered."""
+    """Runs a collector; `judge` decides by the request, else `usual` is answered.
+
+    `tls` names the files of a certificate and its key.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -113,7 +121,13 @@ def collecting(
             """A client that went away is part of some tests."""
 
     server = Server((host or "127.0.0.1", 0), Handler)
-    collector = Collector(server.server_address, usual or Reply())  # type: ignore[arg-type]
+    collector = Collector(server.server_address, usual or Reply(), "https" if tls else "http")  # type: ignore[arg-type]
+    if tls is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*tls)
+        server.socket = context.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
     serving = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     serving.start()
     try:

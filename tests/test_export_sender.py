@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
 import socket
+import subprocess
 import tempfile
 import threading
 from pathlib import Path
@@ -175,3 +177,30 @@ def test_a_unix_socket() -> None:
         assert sender(url).post(b"x", "text/plain", 5.0).status == 200
         serving.join()
     assert taken[0].startswith(b"POST /v1/traces HTTP/1.1\r\n")
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """A certificate for 127.0.0.1 that signs itself, and its key."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is missing: TLS was not tried")
+    folder = tmp_path_factory.mktemp("tls")
+    made, key = str(folder / "certificate.pem"), str(folder / "key.pem")
+    words = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
+    alternative = ["-addext", "subjectAltName=IP:127.0.0.1"]
+    command = ["openssl", *words.split(), *alternative, "-keyout", key, "-out", made]
+    subprocess.run(command, check=True, capture_output=True)
+    return made, key
+
+
+def test_a_server_whose_certificate_is_trusted(certificate: tuple[str, str]) -> None:
+    with collecting(tls=certificate) as collector:
+        assert sender(collector.url, ca_file=certificate[0]).post(b"x", "a/b", 20.0).status == 200
+        assert collector.received().body == b"x"
+
+
+def test_a_server_whose_certificate_is_not(certificate: tuple[str, str]) -> None:
+    with collecting(tls=certificate) as collector:
+        answer = sender(collector.url).post(b"x", "text/plain", 20.0)
+        assert (answer.status, collector.so_far()) == (0, [])
+        assert "certificate verify failed" in answer.problem
