@@ -54,7 +54,9 @@ __all__ = (
 EXCHANGE = "_autotrace_outbound"
 
 _core: Core | None = None
-_pipeline: Pipeline | None = None
+# The first one counts. Two threads may end the first spans at the same time, and a lock could be
+# held at a fork or below a signal handler.
+_pipelines: list[Pipeline] = []
 
 
 def configure(config: Config) -> None:
@@ -95,10 +97,9 @@ def _finisher(config: Config) -> Callable[[Span], None]:
 def _build_pipeline(config: Config) -> Pipeline:
     from autotrace.export import pipeline, resource
 
-    global _pipeline
-    if _pipeline is None:
-        _pipeline = pipeline.build(config, resource.Resource.from_config(config))
-    return _pipeline
+    if not _pipelines:
+        _pipelines.append(pipeline.build(config, resource.Resource.from_config(config)))
+    return _pipelines[0]
 
 
 def core() -> Core | None:
@@ -108,8 +109,8 @@ def core() -> Core | None:
 
 def flush(timeout: float = 2.0) -> None:
     """Delivers what is finished, within `timeout` seconds."""
-    if _pipeline is not None:
-        _pipeline.flush(timeout)
+    if _pipelines:
+        _pipelines[0].flush(timeout)
 
 
 # Inbound.
