@@ -94,6 +94,23 @@ def test_a_destination_that_hangs_does_not_hold_another() -> None:
         built.shutdown()
 
 
+def test_a_shutdown_waits_for_what_ends_meanwhile() -> None:
+    hold = threading.Event()
+    with collecting(Reply(202, hold=hold)) as zipkin:
+        config = Config(exporter=("zipkin",), zipkin_endpoint=zipkin.url)
+        built = pipeline.build(config, RESOURCE)
+        last, later = numbered(2)
+        built.put(last)
+        leaving = threading.Thread(target=built.shutdown, args=[PATIENCE])
+        leaving.start()
+        zipkin.received()
+        built.put(later)
+        hold.set()
+        leaving.join(PATIENCE)
+    counters = built.counters()["zipkin"]
+    assert counters == {"sent": 2, "dropped": 0, "failed": 0, "queued": 0}
+
+
 def test_a_shutdown_has_one_deadline_for_all() -> None:
     hold = threading.Event()
     with collecting(Reply(hold=hold)) as hanging:

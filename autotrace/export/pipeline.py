@@ -80,7 +80,10 @@ class Pipeline:
             self._deadline = monotonic() + (self._exit_timeout if timeout is None else timeout)
         deadline = self._deadline
         flushed = [target.leave(deadline) for target in self._targets]
-        done = all(wait(each, deadline) for each in flushed)
+        # Then once more, for what ended meanwhile.
+        done = all(wait(each, deadline) for each in flushed) and all(
+            wait(target.flush(), deadline) for target in self._targets
+        )
         for target in self._targets:
             target.give_up()
         return done
