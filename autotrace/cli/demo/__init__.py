@@ -6,11 +6,9 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from importlib.util import find_spec
 from io import TextIOWrapper
-from types import FrameType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -38,12 +36,13 @@ def main(arguments: Sequence[str] = ()) -> int:
         names = " ".join(missing)
         return _complain(f"not installed in {sys.prefix}: {names}; pip install {names}")
     from autotrace.cli.demo.program import Failed
+    from autotrace.cli.demo.signals import ended_in_order
     from autotrace.cli.demo.tour import tour
 
     if sys.stderr.isatty():
         print("Starting three programs ...", file=sys.stderr)
     try:
-        with _ended_by_signals():
+        with ended_in_order():
             outcomes = tour()
     except Failed as error:
         return _complain(str(error))
@@ -76,22 +75,6 @@ def _show(outcomes: Sequence[Outcome]) -> int:
         if outcome.problem
     ]
     return _complain("; ".join(problems)) if problems else 0
-
-
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """Leave through the `finally` clauses on signals that would end the process at once."""
-
-    def leave(number: int, frame: FrameType | None) -> None:
-        raise SystemExit(128 + number)
-
-    signals = (signal.SIGTERM, signal.SIGHUP)
-    before = [signal.signal(each, leave) for each in signals]
-    try:
-        yield
-    finally:
-        for each, handler in zip(signals, before, strict=True):
-            signal.signal(each, handler)
 
 
 def _has_colours() -> bool:

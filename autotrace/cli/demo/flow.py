@@ -112,10 +112,8 @@ def _pieces(name: str, value: str, digits: int) -> Iterable[Piece]:
         yield Piece(reason, f"reason {reason}")
         yield Piece("…", head + tail)
     elif name in ("traceparent", "b3"):
-        parts = value.split("-")
-        if name == "traceparent":
-            # Its version, which is 00 everywhere, would only take room.
-            parts = parts[1:]
+        # The version of traceparent, which is 00 everywhere, would only take room.
+        parts = value.removeprefix("00-").split("-")
         for number, part in enumerate(parts):
             if number:
                 yield Piece("-")

@@ -17,6 +17,7 @@ from autotrace.cli.demo.collector import Collector, ZipkinSpan
 from autotrace.cli.demo.flow import unpadded
 from autotrace.cli.demo.program import Failed, Program
 from autotrace.cli.demo.relay import LOOPBACK, Relay, Request
+from autotrace.cli.demo.signals import held_back
 
 # Who calls whom: the way of each request. The last call is made twice, at the same time.
 HOPS = (("you", "shop"), ("shop", "stock"), ("stock", "prices"), ("prices", "stock"))
@@ -111,15 +112,17 @@ def _programs(ports: Mapping[str, int], relays: Sequence[Relay], endpoint: str) 
         ):
             port = ports[name]
             environ = {**_environment(endpoint), **peers, "PORT": str(port)}
-            running.append(Program(name, _command(name, port), port, environ))
+            with held_back():
+                running.append(Program(name, _command(name, port), port, environ))
         for program in running:
             program.wait_until_ready()
         yield
     finally:
-        for program in running:
-            program.ask_to_stop()
-        for program in running:
-            program.stop()
+        with held_back():
+            for program in running:
+                program.ask_to_stop()
+            for program in running:
+                program.stop()
 
 
 def examples() -> str:
