@@ -210,11 +210,17 @@ class _Exchange:
 
         return counted
 
-    def raised(self, error: BaseException) -> None:
-        """The application raised instead of answering: the server will send a 500."""
+    def raised(self, error: BaseException, complete: bool = False) -> None:
+        """The application raised, before its response was `complete` or when closing it.
+
+        Nothing is sent before the body begins, so that the server still answers with a 500;
+        after that its client sees a connection that breaks off within the response.
+        """
         try:
             self._inbound.raised(error)
-            self.end((), 500)
+            if not complete and not self.size:
+                self._status = "500"
+            self.end((CONNECTION_TERMINATION,) if self.size and not complete else ())
         except Exception as fault:
             integration.failed(SITE, fault)
 
@@ -265,11 +271,11 @@ class _Exchange:
         head = span is not None and span.request is not None and span.request.method == "HEAD"
         return head or self._status.startswith(("1", "204", "304"))
 
-    def end(self, flags: tuple[str, ...], status: int = 0) -> None:
+    def end(self, flags: tuple[str, ...]) -> None:
         """The response is over."""
         code = self._status[:3]
         size = 0 if self.bodiless() else self.size
-        self._inbound.finish(int(code) if code.isdecimal() else status, size, flags)
+        self._inbound.finish(int(code) if code.isdecimal() else 0, size, flags)
 
 
 class _Body(_Steps):
@@ -312,29 +318,26 @@ class _Body(_Steps):
             self._raised(error)
             raise
         finally:
-            self._end(() if self._exhausted or self._exchange.bodiless() else (CLIENT_GONE,))
+            self._end(left=not self._exhausted)
 
     def _raised(self, error: BaseException) -> None:
-        try:
-            self._inbound.raised(error)
-        except Exception as fault:
-            integration.failed(SITE, fault)
-        # The caller's side sees a connection that breaks off within the response.
-        self._end((CONNECTION_TERMINATION,))
+        if not self._ended:
+            self._ended = True
+            self._exchange.raised(error, self._exhausted)
 
-    def _end(self, flags: tuple[str, ...]) -> None:
+    def _end(self, left: bool) -> None:
+        """The response is over; `left`: closed before its end, since the client is gone."""
         if self._ended:
             return
         self._ended = True
         try:
-            self._exchange.end(flags)
+            self._exchange.end((CLIENT_GONE,) if left and not self._exchange.bodiless() else ())
         except Exception as error:
             integration.failed(SITE, error)
 
     def __del__(self) -> None:
         # A server that never calls close() has sent all that it wanted when it drops the body.
-        if not self._ended:
-            self._end(())
+        self._end(left=False)
 
 
 class _SizedBody(_Body):
