@@ -1,0 +1,225 @@
+"""The servers: a driver is a function that serves a WSGI application and yields its port.
+
+gunicorn is run as its users run it, in a process of its own with the bootstrap on its path. It
+writes its spans into a pipe, so that a test is told of them and never has to look again.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
+from pathlib import Path
+from socketserver import ThreadingMixIn
+from typing import NamedTuple
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+from wsgiref.simple_server import make_server as make_wsgiref_server
+
+import flask as flask_module
+from waitress.server import create_server
+from werkzeug.serving import WSGIRequestHandler as WerkzeugRequestHandler
+from werkzeug.serving import make_server as make_werkzeug_server
+
+from tests.contract import agent, wire
+from tests.contract.agent import Record, Spans
+from tests.contract.application import Application, application
+from tests.contract.wire import HOST, Headers, Reply
+
+ROOT = Path(__file__).resolve().parents[2]
+SAMPLED = [("traceparent", "00-" + "ba" * 16 + "-" + "ba" * 8 + "-01")]
+
+
+class Served(NamedTuple):
+    """A server at work and the spans that its process makes."""
+
+    port: int
+    spans: Spans
+
+    def get(
+        self, target: str, headers: Headers = (), method: str = "GET", body: bytes = b""
+    ) -> Reply:
+        """One request, on a connection of its own."""
+        return wire.request(self.port, target, headers, method, body)
+
+    def finished(self, count: int) -> list[Record]:
+        """So many records and no more: a request that is certainly recorded comes after them."""
+        records = self.spans.wait(count)
+        self.get("/barrier", SAMPLED)
+        after = self.spans.wait(len(records) + 1)
+        found = [record for record in after if record["trace_id"] != "ba" * 16]
+        assert len(found) == count, found
+        return found
+
+    def one(self) -> Record:
+        """The only record."""
+        return self.finished(1)[0]
+
+
+Serve = Callable[[Application], AbstractContextManager[int]]
+Start = Callable[..., AbstractContextManager[Served]]
+
+
+class Server(NamedTuple):
+    """A driver: `start(settings, traced)` runs a server; one in a process may be kept."""
+
+    name: str
+    start: Start
+    in_process: bool
+
+
+@contextmanager
+def running(loop: Callable[[], object], stop: Callable[[], object]) -> Iterator[None]:
+    """Runs a server's loop in a thread."""
+    thread = threading.Thread(target=loop, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop()
+        thread.join(agent.PATIENCE)
+
+
+@contextmanager
+def werkzeug(application: Application) -> Iterator[int]:
+    """The development server, threaded."""
+
+    class Quiet(WerkzeugRequestHandler):
+        def log(self, type: str, message: str, *args: object) -> None: ...
+
+    server = make_werkzeug_server(HOST, 0, application, threaded=True, request_handler=Quiet)
+    with closing(server.socket), running(lambda: server.serve_forever(0.01), server.shutdown):
+        yield server.server_port
+
+
+@contextmanager
+def wsgiref(application: Application) -> Iterator[int]:
+    """The standard library's server, a thread for each request."""
+
+    class Threaded(ThreadingMixIn, WSGIServer):
+        daemon_threads = True
+        request_queue_size = 128
+
+        def handle_error(self, request: object, client_address: object) -> None: ...
+
+    class Quiet(WSGIRequestHandler):
+        def log_message(self, format: str, *args: object) -> None: ...
+
+        def get_stderr(self) -> io.StringIO:
+            return io.StringIO()
+
+    server = make_wsgiref_server(HOST, 0, application, Threaded, Quiet)
+    with server, running(lambda: server.serve_forever(0.01), server.shutdown):
+        yield server.server_port
+
+
+@contextmanager
+def waitress(application: Application) -> Iterator[int]:
+    """waitress, whose loop ends when nothing is left to listen to."""
+    # Left alone, it takes `x-forwarded-for` out of every request.
+    kept = {"clear_untrusted_proxy_headers": False}
+    server = create_server(application, host=HOST, port=0, threads=8, **kept)
+
+    def stop() -> None:
+        server.task_dispatcher.shutdown()
+        # It may have woken up for another reason and be closed before it is woken up for this one.
+        with suppress(OSError):
+            server.trigger.pull_trigger(server.close)
+
+    with running(server.run, stop):
+        yield server.effective_port
+
+
+@contextmanager
+def flask(application: Application) -> Iterator[int]:
+    """Flask's own entry, under a server that does not hand it over traced."""
+    entry = flask_module.Flask("contract")
+    entry.wsgi_app = application  # type: ignore[assignment, method-assign]
+    with werkzeug(entry) as port:
+        yield port
+
+
+def in_process(name: str, serve: Serve, **always: str) -> Server:
+    """A server that is imported and run here, with the agent or without."""
+
+    @contextmanager
+    def start(settings: dict[str, str], traced: bool = True) -> Iterator[Served]:
+        world = agent.traced(**always, **settings) if traced else nullcontext(Spans())
+        with world as spans, serve(application) as port:
+            yield Served(port, spans)
+
+    return Server(name, start, True)
+
+
+def gunicorn(worker: str, *options: str) -> Server:
+    """gunicorn with one worker of a class, launched by nothing but its `PYTHONPATH`."""
+    command = [sys.executable, "-m", "gunicorn", "--worker-class", worker, *options]
+    command += ["--log-level", "error", "tests.contract.application:application"]
+
+    @contextmanager
+    def start(settings: dict[str, str], traced: bool = True) -> Iterator[Served]:
+        environ = dict(os.environ)
+        for name in [n for n in environ if n.startswith(("AUTOTRACE_", "OTEL_", "PYTHONPATH"))]:
+            del environ[name]
+        # Some of what libraries answer follows the order of a set.
+        environ["PYTHONHASHSEED"] = "0"
+        with _collecting() as (pipe, spans), wire.listen() as listening:
+            if traced:
+                environ |= agent.variables(
+                    {"exporter": "jsonl", "jsonl_endpoint": pipe, **settings}
+                )
+                environ |= {"PYTHONPATH": str(ROOT / "bootstrap"), "OTEL_BSP_SCHEDULE_DELAY": "10"}
+            # It is listening already: connections wait for the worker, tests need not.
+            bound = [*command, "--bind", f"fd://{listening.fileno()}"]
+            with tempfile.TemporaryFile() as stderr:
+                process = subprocess.Popen(
+                    bound, cwd=ROOT, env=environ, pass_fds=[listening.fileno()], stderr=stderr
+                )
+                try:
+                    yield Served(listening.getsockname()[1], spans)
+                finally:
+                    process.terminate()
+                    process.wait(30)
+                stderr.seek(0)
+                said = stderr.read().decode()
+            assert "autotrace:" not in said, said
+
+    return Server(f"gunicorn-{worker}", start, False)
+
+
+@contextmanager
+def _collecting() -> Iterator[tuple[str, Spans]]:
+    """A named pipe, and the spans that are written into it as lines."""
+    spans = Spans()
+    with tempfile.TemporaryDirectory() as folder:
+        pipe = os.path.join(folder, "spans")
+        os.mkfifo(pipe)
+        # Open for writing too, so that it does not end when its writers come and go.
+        both = os.open(pipe, os.O_RDWR)
+        lines = os.fdopen(both, "rb")
+
+        def collect() -> None:
+            for line in iter(lines.readline, b"end\n"):
+                spans.append(json.loads(line))
+
+        with running(collect, lambda: os.write(both, b"end\n")):
+            yield pipe, spans
+        lines.close()
+
+
+IN_PROCESS = (
+    in_process("werkzeug", werkzeug),
+    in_process("wsgiref", wsgiref),
+    in_process("waitress", waitress),
+    in_process("flask", flask, disabled_integrations="werkzeug"),
+)
+SERVERS = (
+    *IN_PROCESS,
+    gunicorn("sync"),
+    gunicorn("gthread", "--threads", "8"),
+)
