@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import queue
@@ -55,6 +54,11 @@ class Program:
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Sends a signal and waits for the end."""
         self.process.send_signal(number)
+        return self.ends()
+
+    def interrupt(self) -> int:
+        """What Ctrl-C does: the program and all of its children are told."""
+        os.killpg(self.process.pid, signal.SIGINT)
         return self.ends()
 
     def tasks(self, child: int = 0) -> int:
@@ -113,15 +117,18 @@ class Reply(NamedTuple):
     body: bytes
 
 
-def ask(port: int, target: str = "/", headers: Mapping[str, str] | None = None) -> Reply:
-    """One request on a connection of its own."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
-    try:
-        connection.request("GET", target, headers=dict(headers or {}))
-        response = connection.getresponse()
-        return Reply(response.status, response.read())
-    finally:
-        connection.close()
+def ask(port: int, target: str = "/", lines: Sequence[bytes] = ()) -> Reply:
+    """One request, with these header lines; answered when the server has closed the connection.
+
+    Only then has it closed the body too, and the call has ended.
+    """
+    host = f"Host: 127.0.0.1:{port}".encode()
+    head = [f"GET {target} HTTP/1.1".encode(), host, b"Connection: close", *lines, b"", b""]
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as connection:
+        connection.sendall(b"\r\n".join(head))
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    head_of, _, body = answer.partition(b"\r\n\r\n")
+    return Reply(int(head_of.split(b" ", 2)[1]), body)
 
 
 def ask_often(port: int, times: int, at_once: int = 8) -> list[Reply]:
