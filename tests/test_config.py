@@ -61,6 +61,7 @@ def said_of(environ: dict[str, str]) -> list[str]:
         ("otlp_endpoint", "http://c:4318", "http://c:4318/v1/traces"),
         ("otlp_endpoint", "http://c:4318/", "http://c:4318/v1/traces"),
         ("otlp_endpoint", "https://c/api/otlp", "https://c/api/otlp"),
+        ("otlp_endpoint", "http+unix://%2Fa.sock", "http+unix://%2Fa.sock/v1/traces"),
         ("zipkin_endpoint", "http://z:9411/api/v2/spans", "http://z:9411/api/v2/spans"),
         ("max_queue_size", "10", 10),
         ("resource_attributes", "team=red", {"team": "red"}),

@@ -210,13 +210,13 @@ def names(
 
 
 def url(value: object, complain: Complain) -> str:
-    """Return an http or https address as it was given."""
+    """Return an address as it was given: http, https, or HTTP on a Unix socket."""
     text = as_text(value)
     scheme, found, rest = text.partition("://")
     if not found:
         # What the gRPC exporters of OpenTelemetry take, and often what is in the environment.
         raise Invalid(f"an address with http:// or https:// is wanted, such as http://{text}.")
-    if scheme.lower() not in ("http", "https") or not rest.strip("/"):
+    if scheme.lower() not in ("http", "https", "http+unix") or not rest.strip("/"):
         raise Invalid("an address such as http://localhost:4318 is wanted.")
     return text
 
