@@ -74,8 +74,10 @@ def tour(cases: Sequence[Case] = CASES) -> list[Outcome]:
             relays.append(relay)
         stack.enter_context(_programs(ports, relays, collector.endpoint))
         names = {relay.authority: called for relay, (_, called) in zip(relays, HOPS, strict=True)}
-        # The first request of a process loads what is loaded late, which is not worth a look.
+        # The first request and the first delivery of a process load what is loaded late; the
+        # times that are shown are those without it.
         _send(relays[0].authority, ())
+        collector.wait_for(lambda spans: len(spans) >= SPANS_OF_A_TRACE, _SPANS_WITHIN)
         for requests in recorded:
             requests.clear()
         sent = []
