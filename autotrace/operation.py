@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from autotrace.facts import ClientRequest, ServerRequest
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -23,4 +25,17 @@ def server_operation(request: ServerRequest) -> str:
 
 def client_operation(request: ClientRequest) -> str:
     """The host that is called."""
-    return authority(request.scheme, request.host, request.port)
+    return authority(*destination(request))
+
+
+def destination(request: ClientRequest) -> tuple[str, str, int | None]:
+    """Scheme, host and port that are called: in a request to a proxy, those of its whole URL."""
+    if not request.target.startswith("/"):
+        try:
+            parts = urlsplit(request.target)
+            if parts.hostname:
+                return parts.scheme, parts.hostname, parts.port
+        except ValueError:
+            # A port or an address that is none; the proxy will complain.
+            pass
+    return request.scheme, request.host, request.port

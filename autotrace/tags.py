@@ -12,7 +12,7 @@ from fnmatch import translate
 from typing import Any
 
 from autotrace.facts import ClientRequest, ServerRequest
-from autotrace.operation import authority, client_operation, server_operation
+from autotrace.operation import authority, client_operation, destination, server_operation
 from autotrace.span import CLIENT, ERROR, UNSET, Span
 
 Tag = tuple[str, Any]
@@ -167,7 +167,7 @@ def _envoy_client(span: Span, request: ClientRequest, tags: Tags) -> None:
     upstream = address(span.peer)
     if upstream:
         tags += (("upstream_address", upstream), ("peer.address", upstream))
-    _envoy_both(span, tags, request.host)
+    _envoy_both(span, tags, destination(request)[1])
     if span.reason:
         tags.append(("error.reason", span.reason))
 
@@ -208,17 +208,16 @@ def _otel_server(span: Span, request: ServerRequest, tags: Tags) -> None:
 
 
 def _otel_client(span: Span, request: ClientRequest, tags: Tags) -> None:
+    scheme, host, port = destination(request)
     target = request.target
-    if "://" not in target:
-        target = (
-            f"{request.scheme}://{authority(request.scheme, request.host, request.port)}{target}"
-        )
-    default_port = 443 if request.scheme == "https" else 80
+    if target.startswith("/"):
+        target = f"{scheme}://{authority(scheme, host, port)}{target}"
+    default_port = 443 if scheme == "https" else 80
     tags += (
         ("http.request.method", request.method),
         ("url.full", target),
-        ("server.address", request.host),
-        ("server.port", request.port or default_port),
+        ("server.address", host),
+        ("server.port", port or default_port),
     )
     if span.protocol:
         tags.append(("network.protocol.version", span.protocol.rpartition("/")[2]))

@@ -117,6 +117,19 @@ def test_the_address_of_an_ipv6_peer_and_of_a_unix_socket() -> None:
     assert "peer.address" not in dict(client_span(peer="").tags())
 
 
+@pytest.mark.parametrize(
+    ("target", "url", "host"),
+    [
+        ("/login?next=http://c/", "http://api:8080/login?next=http://c/", "api"),
+        # Sent to a proxy, which is at api:8080.
+        ("http://other/a", "http://other/a", "other"),
+    ],
+)
+def test_the_url_and_the_host_of_a_client_span(target: str, url: str, host: str) -> None:
+    tags = dict(client_span(Reading("both"), target=target).tags())
+    assert (tags["url.full"], tags["server.address"], tags["upstream_cluster"]) == (url, host, host)
+
+
 def test_semantic_conventions_of_a_server_span() -> None:
     span = server_span(Reading("otel"), host="api:8080", target="/test?a=b")
     assert span.request is not None
