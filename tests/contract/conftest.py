@@ -10,6 +10,7 @@ import pytest
 from tests.contract import agent
 from tests.contract import upstream as upstreams
 from tests.contract.agent import Spans
+from tests.contract.clients import CLIENTS, Client
 from tests.contract.servers import SERVERS, Served, Server
 from tests.contract.upstream import Upstream
 
@@ -72,3 +73,13 @@ def serve(server: Server, kept: tuple[ExitStack, dict[object, Served]]) -> Itera
 def upstream_port(upstream: Upstream) -> int:
     """Where it listens."""
     return upstream.port
+
+
+@pytest.fixture(params=CLIENTS, ids=lambda client: client.name)
+def client(request: pytest.FixtureRequest) -> Iterator[Client]:
+    """The driver of each client library."""
+    driver: Client = request.param()
+    try:
+        yield driver
+    finally:
+        driver.close()
