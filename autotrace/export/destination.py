@@ -9,12 +9,13 @@ while it sends. No lock is held while a span is put.
 from __future__ import annotations
 
 import sys
-from _thread import LockType, allocate_lock, start_new_thread
+from _thread import LockType, RLock, allocate_lock, start_new_thread
 from collections import deque
 from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from autotrace.export import fork
 from autotrace.export.receiver import Outcome, Patience, Receiver
 from autotrace.guard import failed, log_once, site
 
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
 
 NEVER = sys.maxsize
 SAY_EVERY = 300.0
-# Held while a worker imports what its receiver needs. A fork in the middle of it would leave the
-# child with modules that are half there and locked for ever, for the program too.
-opening = allocate_lock()
 LAST_WORDS = 0.1
 
 
@@ -63,7 +61,9 @@ class Destination:
         self._wake_at = 1
         self._hurry = False
         self._running = False
-        self._starting = allocate_lock()
+        # Who wakes, starts or ends the worker holds it; re-entrant, because a signal handler that
+        # ends a span runs on top of them.
+        self._turn = RLock()
         self._bell = allocate_lock()
         self._bell.acquire()
         self._receiver: Receiver | None = None
@@ -120,44 +120,43 @@ class Destination:
     def _act(self) -> None:
         """Wakes the worker, or starts it; without one, at the program's end, does its work."""
         self._wake_at = NEVER
-        if self._running:
-            try:
-                self._bell.release()
-            except RuntimeError:
-                # Two threads rang at once.
+        with self._turn:
+            if self._running:
+                self._ring()
                 return
-        elif self._patience.leaving:
-            self._send_queued()
-            self._wake_at = 1
-        else:
-            self._start()
+            if not self._patience.leaving:
+                self._start()
+                return
+        self._send_queued()
+        self._wake_at = 1
+
+    def _ring(self) -> None:
+        try:
+            self._bell.release()
+        except RuntimeError:
+            # Rung before, and not yet heard.
+            return
 
     def _start(self) -> None:
-        # Never waited for: whoever holds it is starting the worker, or is a frame below a signal
-        # handler that ended a span.
-        if not self._starting.acquire(blocking=False):
-            return
+        self._running = True
         try:
             self._on_first()
-            if not self._running:
-                self._running = True
-                # A bare thread: it is in nobody's threading.enumerate(), carries no context of the
-                # request that happened to be first, and never keeps the program alive.
-                start_new_thread(self._run, (self._bell,))
+            # A bare thread: it is in nobody's threading.enumerate(), carries no context of the
+            # request that happened to be first, and never keeps the program alive.
+            start_new_thread(self._run, (self._bell,))
         except RuntimeError:
             # No more threads, or the interpreter is ending. Tried again a batch later.
             self._running = False
             self._wake_at = len(self._queue) + self._max_batch
-        finally:
-            self._starting.release()
 
     def _run(self, bell: LockType) -> None:
         try:
             while True:
+                # Before the look into the queue: a span that comes after it will act.
                 self._wake_at = 1
+                if self._has_ended():
+                    return
                 if not self._queue:
-                    if self._patience.leaving:
-                        break
                     bell.acquire()
                 self._wake_at = self._max_batch
                 if len(self._queue) < self._max_batch and not self._hurry:
@@ -167,6 +166,13 @@ class Destination:
         finally:
             self._running = False
             self._wake_at = 1
+
+    def _has_ended(self) -> bool:
+        """Whether the worker is done; from then on others do its work."""
+        with self._turn:
+            if self._patience.leaving and not self._queue:
+                self._running = False
+            return not self._running
 
     def _send_queued(self) -> None:
         """Sends what is queued now, in batches; what comes meanwhile waits for company."""
@@ -205,7 +211,7 @@ class Destination:
 
     def _opened(self) -> Receiver:
         if self._receiver is None:
-            with opening:
+            with fork.opening:
                 self._receiver = self._open_receiver()
         return self._receiver
 

@@ -6,15 +6,13 @@ connection. A fork's child begins as if it had never sent anything.
 
 from __future__ import annotations
 
-import os
 import sys
-from _thread import allocate_lock, get_ident
 from collections.abc import Callable
 from importlib import import_module
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol
 
-from autotrace.export import EXPORTERS, destination
+from autotrace.export import EXPORTERS, fork
 from autotrace.export.destination import Destination, wait
 from autotrace.guard import log_once
 
@@ -40,11 +38,6 @@ class Target(Protocol):
     def counters(self) -> dict[str, int]: ...
 
 
-LONGEST_IMPORT = 5.0
-
-_live: list[Pipeline] = []
-
-
 class Pipeline:
     """The way of finished spans out of the process; `put` is its hot path."""
 
@@ -56,8 +49,7 @@ class Pipeline:
         self._exit_is_watched = False
         self._deadline: float | None = None
         self.put = self._put_to_all
-        _follow_forks()
-        _live.append(self)
+        fork.follow(self)
 
     def add(self, target: Target) -> None:
         """Sends spans to one destination more."""
@@ -158,36 +150,3 @@ def _opener(path: str, config: Config, resource: Resource) -> Callable[[], Recei
 def _load(path: str) -> Any:
     module, _, function = path.partition(":")
     return getattr(import_module(module), function)
-
-
-_forks_are_followed = False
-# The threads that hold `opening` because they are about to fork.
-_forking: set[int] = set()
-
-
-def _follow_forks() -> None:
-    global _forks_are_followed
-    if not _forks_are_followed and hasattr(os, "register_at_fork"):
-        _forks_are_followed = True
-        os.register_at_fork(
-            before=_finish_imports, after_in_parent=_go_on, after_in_child=_begin_anew
-        )
-
-
-def _finish_imports() -> None:
-    """Lets a worker that is importing come to its end; bounded, should an import hang."""
-    if destination.opening.acquire(timeout=LONGEST_IMPORT):
-        _forking.add(get_ident())
-
-
-def _go_on() -> None:
-    if get_ident() in _forking:
-        _forking.discard(get_ident())
-        destination.opening.release()
-
-
-def _begin_anew() -> None:
-    _forking.clear()
-    destination.opening = allocate_lock()
-    for pipeline in _live:
-        pipeline.forget()
