@@ -87,7 +87,7 @@ def _text(value: Any) -> bool:
 
 
 def _lower(value: Any) -> bool:
-    return _text(value) and value == value.lower()
+    return isinstance(value, str) and value != "" and value == value.lower()
 
 
 def _matches(pattern: re.Pattern[str]) -> Callable[[Any], bool]:
@@ -114,7 +114,7 @@ def _address(kind: Callable[[str], Any]) -> Callable[[Any], bool]:
 
 def _endpoint(value: Any) -> bool:
     _object(value, "endpoint", ENDPOINT, ())
-    return value != {}
+    return bool(value)
 
 
 def _tags(value: Any) -> bool:
