@@ -77,7 +77,7 @@ def _endheaders(original: Callable[..., None]) -> Callable[..., None]:
         try:
             original(self, *args, **kwargs)
         except BaseException as error:
-            _failed(self, outbound, error)
+            _failed(self, outbound, error, self.sock is not None)
             raise
         try:
             outbound.span.peer = self.sock.getpeername()
@@ -115,7 +115,8 @@ def _getresponse(original: Callable[..., Any]) -> Callable[..., Any]:
         try:
             response = original(self, *args, **kwargs)
         except BaseException as error:
-            _failed(self, outbound, error)
+            # It was connected: by now it may have closed itself.
+            _failed(self, outbound, error, connected=True)
             raise
         try:
             self.__dict__[EXCHANGE] = None
@@ -131,13 +132,13 @@ def _getresponse(original: Callable[..., Any]) -> Callable[..., Any]:
     return getresponse
 
 
-def _failed(connection: Any, outbound: Outbound, error: BaseException) -> None:
+def _failed(connection: Any, outbound: Outbound, error: BaseException, connected: bool) -> None:
     if outbound.owned_above:
         # urllib3 goes on to read an answer after some failures to send.
         return
     try:
         connection.__dict__[EXCHANGE] = None
-        outbound.failed(integration.classify(error, connection.sock is not None))
+        outbound.failed(integration.classify(error, connected))
     except Exception as fault:
         integration.failed(SITE, fault)
 
