@@ -36,7 +36,7 @@ class Answer(NamedTuple):
 class Opened(Protocol):
     """A response whose body is to be read."""
 
-    def read(self, size: int) -> bytes: ...
+    def read(self, size: int | None, /) -> bytes: ...
     def close(self) -> None: ...
 
 
@@ -45,7 +45,9 @@ class Client:
 
     name: str
     features: frozenset[str] = frozenset()
-    timeout = 10.0
+
+    def __init__(self, timeout: float = 10.0) -> None:
+        self.timeout = timeout
 
     def send(
         self,
@@ -76,7 +78,8 @@ class Urllib3(Client):
     features = frozenset(("keeps", "redirects", "retries"))
     retries = Retry(5, status_forcelist=[503], backoff_factor=0, raise_on_status=False)
 
-    def __init__(self) -> None:
+    def __init__(self, timeout: float = 10.0) -> None:
+        super().__init__(timeout)
         self.pool = urllib3.PoolManager(timeout=self.timeout, retries=self.retries)
 
     def send(
@@ -106,7 +109,8 @@ class Requests(Client):
     name = "requests"
     features = frozenset(("keeps", "redirects", "retries"))
 
-    def __init__(self) -> None:
+    def __init__(self, timeout: float = 10.0) -> None:
+        super().__init__(timeout)
         self.session = requests.Session()
         self.session.trust_env = False
         self.session.mount("http://", HTTPAdapter(max_retries=Urllib3.retries))
@@ -138,10 +142,10 @@ class Requests(Client):
 class _Streamed:
     def __init__(self, response: requests.Response) -> None:
         self.close = response.close
-        self._chunks = response.iter_content
+        self._chunks = response.iter_content(STEP)
 
-    def read(self, size: int) -> bytes:
-        return b"".join(self._chunks(None)) if size < 0 else next(self._chunks(size))
+    def read(self, size: int | None, /) -> bytes:
+        return b"".join(self._chunks) if size is None else next(self._chunks)
 
 
 class HttpClient(Client):
@@ -219,7 +223,8 @@ class Botocore(Client):
     name = "botocore"
     features = frozenset(("keeps",))
 
-    def __init__(self) -> None:
+    def __init__(self, timeout: float = 10.0) -> None:
+        super().__init__(timeout)
         self._session = botocore.httpsession.URLLib3Session(timeout=self.timeout)
 
     def send(
@@ -229,9 +234,11 @@ class Botocore(Client):
         method: str = "GET",
         body: Any = None,
     ) -> Answer:
-        response = self._session.send(
-            AWSPreparedRequest(method, url, dict(headers or {}), body, stream_output=False)
-        )
+        sent = dict(headers or {})
+        if body is not None and not isinstance(body, bytes):
+            sent["Transfer-Encoding"] = "chunked"
+        request = AWSPreparedRequest(method, url, sent, body, stream_output=False)
+        response = self._session.send(request)
         return Answer(response.status_code, response.content)
 
     def open(self, url: str) -> Opened:
