@@ -21,7 +21,7 @@ FLAGS = "x-b3-flags"
 HEADERS = (TRACE_ID, SPAN_ID, PARENT_ID, SAMPLED, FLAGS)
 
 # true and false are what early tracers sent; d belongs to the single header, but is sent too.
-_STATES = {"0": 0, "1": 1, "d": 2}
+_STATES: dict[str | None, int] = {"0": 0, "1": 1, "d": 2}
 _STATES |= {
     spelling: state
     for word, state in (("false", 0), ("true", 1))
@@ -34,21 +34,27 @@ _ZEROS = frozenset(("0" * 16, "0" * 32))
 
 def extract(known: Known) -> Incoming | None:
     """The caller's span or only its sampling wish; nothing if both are absent or malformed."""
-    state = _STATES.get(known[SAMPLED]) if SAMPLED in known else None
-    if FLAGS in known and known[FLAGS] == "1":
+    get = known.get
+    state = _STATES.get(get(SAMPLED))
+    if FLAGS in known and get(FLAGS) == "1":
         state = 2
-    trace_id = known.get(TRACE_ID)
-    if trace_id is not None and SPAN_ID in known:
-        width = len(trace_id)
-        span_id = known[SPAN_ID]
-        if (width == 32 or width == 16) and len(span_id) == 16:
-            # Both at once: one call less.
-            ids = lower_hex(trace_id + span_id, width + 16)
-            trace_id, span_id = ids[:width], ids[width:]
-            if ids and trace_id not in _ZEROS and span_id not in _ZEROS:
-                # A parent id that is wrong is no reason to lose the trace: nothing hangs on it.
-                parent = lower_hex(known[PARENT_ID], 16) if PARENT_ID in known else ""
-                return incoming("b3multi", trace_id, span_id, state, parent)
+    trace_id = get(TRACE_ID, "")
+    span_id = get(SPAN_ID, "")
+    if len(span_id) == 16 and (len(trace_id) == 32 or len(trace_id) == 16):
+        parent_id = get(PARENT_ID, "")
+        if len(parent_id) != 16:
+            parent_id = ""
+        digits = trace_id + span_id + parent_id
+        lower = lower_hex(digits)
+        if not lower and parent_id:
+            # A wrong parent id is no reason to lose the trace: nothing hangs on it.
+            parent_id = ""
+            digits = trace_id + span_id
+            lower = lower_hex(digits)
+        if lower != digits:
+            trace_id, span_id, parent_id = trace_id.lower(), span_id.lower(), parent_id.lower()
+        if lower and trace_id not in _ZEROS and span_id not in _ZEROS:
+            return incoming("b3multi", trace_id, span_id, state, parent_id)
     return None if state is None else incoming("b3multi", "", "", state)
 
 

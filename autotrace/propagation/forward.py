@@ -7,6 +7,7 @@ here reads them. A format that is not understood still reaches those who underst
 from __future__ import annotations
 
 from collections.abc import Set
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from autotrace.propagation.values import acceptable
@@ -38,6 +39,7 @@ FORWARDED: dict[str, str] = {
 
 # announcing header -> prefix of its baggage, one header an item
 FAMILIES: dict[str, str] = {"ot-tracer-traceid": "ot-baggage-", "uber-trace-id": "uberctx-"}
+_ANNOUNCING = frozenset(FAMILIES)
 _PREFIXES = tuple(FAMILIES.values())
 
 # All values of one call together: no more is read, so that hostile headers cost little.
@@ -46,18 +48,19 @@ MAX_CARRIED = 65536
 
 def carried(known: Known, names: Set[str]) -> list[tuple[str, str]]:
     """The headers to send on byte for byte: those of `names` and the families they announce."""
-    if names.isdisjoint(known):
-        return []
-    prefixes = tuple(prefix for name, prefix in FAMILIES.items() if name in known and name in names)
-    pairs = []
+    prefixes: tuple[str, ...] = ()
+    if not _ANNOUNCING.isdisjoint(known):
+        prefixes = tuple(FAMILIES[name] for name in _ANNOUNCING if name in known and name in names)
+    pairs: list[tuple[str, str]] = []
     room = MAX_CARRIED
-    for name, value in known.pairs():
+    for pair in chain(known.items(), known.repeated) if known.repeated else known.items():
+        name, value = pair
         if name in names or (prefixes and name.startswith(prefixes)):
             room -= len(value)
             if room < 0:
                 break
             if acceptable(value):
-                pairs.append((name, value))
+                pairs.append(pair)
     return pairs
 
 

@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from autotrace.propagation.incoming import Identity, Incoming
-from autotrace.propagation.values import MAX_LENGTH, acceptable
+from autotrace.propagation.values import MAX_LENGTH
 
 if TYPE_CHECKING:
     from autotrace.headers import Known
@@ -23,15 +23,19 @@ _IDS = "([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})"
 _version_00 = re.compile(f"00-{_IDS}").fullmatch
 # A later version may say more behind its flags; 00 may not, and ff is forbidden.
 _later_version = re.compile(f"(?!00|ff)[0-9a-f]{{2}}-{_IDS}(?:-.*)?").fullmatch
-_member = re.compile(
-    r"[a-z0-9][a-z0-9_*/@-]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]"
-).fullmatch
+_MEMBER = (
+    r"[a-z0-9][a-z0-9_*/@-]{0,255}"
+    r"=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]"
+)
+# Members may be empty, but not without end. No two blanks in a row are matched by different parts,
+# so that hostile text takes linear time.
+_ITEM = rf"[ \t]*(?:{_MEMBER}[ \t]*)?"
+_members = re.compile(f"{_ITEM}(?:,{_ITEM}){{0,{2 * MAX_MEMBERS}}}").fullmatch
 
 _ZERO_TRACE = "0" * 32
 _ZERO_SPAN = "0" * 16
 # Bit 0: sampled. Bit 1: the trace id is random. The rest is reserved and not sent on.
-_SAMPLED = {f"{flags:02x}": flags & 1 for flags in range(256)}
-_RANDOM = frozenset(f"{flags:02x}" for flags in range(256) if flags & 2)
+_FLAGS = {f"{flags:02x}": (flags & 1, bool(flags & 2)) for flags in range(256)}
 
 
 def extract(known: Known) -> Incoming | None:
@@ -45,16 +49,18 @@ def extract(known: Known) -> Incoming | None:
     trace_id, span_id, flags = match.groups()
     if trace_id == _ZERO_TRACE or span_id == _ZERO_SPAN:
         return None
-    if known.repeated and len(known.all(TRACEPARENT)) > 1:
+    if known.repeated and any(name == TRACEPARENT for name, _ in known.repeated):
         return None
     made = Incoming()
     made.format = "tracecontext"
     made.trace_id = trace_id
     made.span_id = span_id
     made.parent_id = ""
-    made.sampled = _SAMPLED[flags]
-    made.random = flags in _RANDOM
-    made.tracestate = tracestate(known.all(TRACESTATE)) if TRACESTATE in known else ""
+    made.sampled, made.random = _FLAGS[flags]
+    made.tracestate = ""
+    if TRACESTATE in known:
+        values = known.all(TRACESTATE) if known.repeated else [known[TRACESTATE]]
+        made.tracestate = tracestate(values)
     return made
 
 
@@ -69,18 +75,17 @@ def _unusual(value: str) -> re.Match[str] | None:
 def tracestate(values: list[str]) -> str:
     """The `tracestate` to send on: all its headers in one, or nothing if it breaks the rules."""
     text = values[0] if len(values) == 1 else ",".join(values)
-    if not acceptable(text):
+    if len(text) > MAX_LENGTH or _members(text) is None:
         return ""
-    keys: set[str] = set()
-    # Empty members are allowed, but not without end: what is left behind the last split is refused.
-    for item in text.split(",", 2 * MAX_MEMBERS):
-        member = item.strip(" \t")
-        if member:
-            key = member[: member.find("=")]
-            if _member(member) is None or key in keys or len(keys) == MAX_MEMBERS:
-                return ""
-            keys.add(key)
-    return text if keys else ""
+    # One equals sign a member: neither keys nor values may hold any.
+    count = text.count("=")
+    if count > 1:
+        items = text.replace(" ", "").replace("\t", "").split(",")
+        keys = {item.partition("=")[0] for item in items}
+        keys.discard("")
+        if count > MAX_MEMBERS or len(keys) < count:
+            return ""
+    return text if count else ""
 
 
 def inject(span: Identity) -> tuple[tuple[str, str], ...]:

@@ -17,14 +17,12 @@ def acceptable(value: str) -> bool:
     )
 
 
-def lower_hex(digits: str, length: int) -> str:
-    """`digits` in lower case if they are `length` hex digits (an even number), else nothing."""
-    if len(digits) != length:
-        return ""
+def lower_hex(digits: str) -> str:
+    """`digits` in lower case if they are hex digits, an even number of them, else nothing."""
     try:
         # `int` would take signs, underscores and "0x". `fromhex` skips blanks, so the text made
         # of its result is compared by length.
         lower = _from_hex(digits).hex()
     except ValueError:
         return ""
-    return lower if len(lower) == length else ""
+    return lower if len(lower) == len(digits) else ""
