@@ -16,7 +16,7 @@ from opentelemetry import trace
 from opentelemetry.trace import NonRecordingSpan, SpanContext
 
 from autotrace import context as ctx
-from autotrace import ids, propagation, request_id, sampling, trust
+from autotrace import guard, ids, propagation, request_id, sampling, trust
 from autotrace.context import CALL, CURRENT, SPAN, Context, serving, suppressed
 from autotrace.custom_tags import header_names
 from autotrace.facts import Failure, Response
@@ -36,6 +36,7 @@ FORWARDED_FOR = "x-forwarded-for"
 BAGGAGE = "baggage"
 
 NO_HEADERS = Known()
+SITE = guard.site("call")
 
 
 class Inbound(Unrecorded):
@@ -160,8 +161,12 @@ class Outbound:
 
     def __del__(self) -> None:
         # Nobody read the response or closed it: over when nobody can any more.
-        if self.span is not None and not self.span.end_ns:
-            self.span.end()
+        try:
+            if self.span is not None and not self.span.end_ns:
+                self.span.end()
+        except Exception as error:
+            # Python would print it.
+            guard.failed(SITE, error)
 
 
 class Core:

@@ -84,6 +84,8 @@ def _finisher(config: Config) -> Callable[[Span], None]:
 
     def finish(span: Span) -> None:
         nonlocal put
+        if where.off:
+            return
         try:
             if put is None:
                 put = _build_pipeline(config).put

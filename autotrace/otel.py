@@ -15,6 +15,7 @@ from opentelemetry import trace
 from opentelemetry.trace import NonRecordingSpan, SpanKind
 
 from autotrace import context as ctx
+from autotrace import guard
 from autotrace.span import Span
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ try:
     from opentelemetry.util._decorator import _agnosticcontextmanager as _manager
 except ImportError:  # pragma: no cover - a version that moved it
     _manager = contextmanager  # type: ignore[assignment]
+
+
+SITE = guard.site("opentelemetry")
 
 
 class Tracer(trace.Tracer):
@@ -51,9 +55,14 @@ class Tracer(trace.Tracer):
         """A span below the current one, or below that of `context`."""
         core = self._core()
         where = ctx.CURRENT.get() if context is None else context
-        if core is None:
+        span: trace.Span | None = None
+        if core is not None and not SITE.off:
+            try:
+                span = core.internal(where, kind.value)
+            except Exception as error:
+                guard.failed(SITE, error)
+        if span is None:
             return NonRecordingSpan(trace.get_current_span(where).get_span_context())
-        span = core.internal(where, kind.value)
         if isinstance(span, Span):
             span.update_name(name)
             span.scope = self._name

@@ -69,7 +69,8 @@ def _endheaders(original: Callable[..., None]) -> Callable[..., None]:
         if not isinstance(outbound, Outbound):
             return original(self, *args, **kwargs)
         try:
-            _put_headers(self._buffer, outbound)
+            if not SITE.off:
+                _put_headers(self._buffer, outbound)
         except Exception as error:
             integration.failed(SITE, error)
         if outbound.span is None:
