@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+import requests
+import urllib3
 from opentelemetry import baggage, context, trace
 
 from autotrace.context import CURRENT
@@ -14,7 +20,8 @@ from tests.contract import agent
 from tests.contract.agent import Record, Spans, facts
 from tests.contract.calls import PARENT, SAMPLED, TRACE, UNSAMPLED, within
 from tests.contract.clients import Client, those_that
-from tests.contract.upstream import Arrival, Upstream
+from tests.contract.servers import ROOT
+from tests.contract.upstream import Upstream
 from tests.contract.wire import HOST
 
 SHORT = TRACE[16:]
@@ -23,13 +30,6 @@ FORMATS = {
     "b3": ({"b3": f"{TRACE}-{PARENT}-1"}, TRACE),
     "b3multi": ({"x-b3-traceid": SHORT, "x-b3-spanid": PARENT, "x-b3-sampled": "1"}, SHORT),
 }
-OURS = ("traceparent", "x-b3-traceid", "x-b3-spanid", "x-b3-sampled", "x-request-id")
-
-
-def own(arrival: Arrival) -> list[tuple[str, str]]:
-    """The header lines that are not of tracing."""
-    names = (*OURS, "x-b3-parentspanid", "x-b3-flags", "b3", "tracestate", "baggage")
-    return [pair for pair in arrival.headers if pair[0].lower() not in names]
 
 
 def client_span(spans: Spans) -> Record:
@@ -202,12 +202,34 @@ def test_all_other_lines_are_as_without_the_agent(client: Client, upstream: Upst
         client.send(upstream.url("/ok?q=%20x"), {"X-One": "1", "accept": "a/b", "Zz": "z"})
         client.send(upstream.url(), {"Content-Type": "text/plain"}, "POST", b"body")
         client.send(upstream.url(), None, "PUT", b"")
-        return [(a.method, a.target, own(a), a.body) for a in upstream.wait(3)]
+        return [(a.method, a.target, a.own, a.body) for a in upstream.wait(3)]
 
     with agent.traced():
         traced = within(lines, SAMPLED)
         assert upstream.arrivals[0].span[0] == TRACE
     assert traced == lines()
+
+
+def test_what_the_caller_keeps_stays_as_it_is(spans: Spans, upstream: Upstream) -> None:
+    """A session's headers, a pool's, and those that are no dict."""
+    session = requests.Session()
+    session.headers["X-B3-TraceId"] = "mine"
+    pool = urllib3.PoolManager(headers={"TraceParent": "mine"})
+    several = urllib3.HTTPHeaderDict([("X-Many", "1"), ("X-Many", "2"), ("B3", "0")])
+    before = dict(session.headers), dict(pool.headers), list(several.items())
+
+    def handler() -> None:
+        session.get(upstream.url()).close()
+        pool.request("GET", upstream.url())
+        pool.request("GET", upstream.url(), headers=several)
+
+    within(handler, {**SAMPLED, "b3": "1"})
+    session.close()
+    pool.clear()
+    assert (dict(session.headers), dict(pool.headers), list(several.items())) == before
+    first, second, third = upstream.wait(3)
+    assert first.value("x-b3-traceid") == second.span[0] == third.value("b3")[:32] == TRACE
+    assert third.values("x-many") == ["1", "2"]
 
 
 @those_that("keeps")
@@ -326,6 +348,53 @@ def test_a_span_of_another_provider_is_the_parent(
     assert arrivals[1].value("traceparent") == f"00-{TRACE}-{second.span_id:016x}-00"
 
 
+PROVIDER = """
+import json, sys, warnings
+import logging
+logging.basicConfig(level=0)
+from opentelemetry import trace
+before = trace.get_tracer("early")
+from opentelemetry.sdk.trace import TracerProvider
+provider = TracerProvider()
+trace.set_tracer_provider(provider)
+assert trace.get_tracer_provider() is provider
+from tests.contract.calls import SAMPLED, within
+from tests.contract.clients import Urllib3
+client = Urllib3()
+
+def handler():
+    spans = []
+    for tracer in (before, trace.get_tracer("late")):
+        with tracer.start_as_current_span("theirs") as span:
+            assert type(span).__module__.startswith("opentelemetry.sdk"), span
+            client.send(sys.argv[1])
+            spans.append([f"{span.context.trace_id:032x}", f"{span.context.span_id:016x}"])
+    return spans
+
+logging.disable()
+spans = within(handler, SAMPLED)
+from autotrace.export.memory import SPANS
+print(json.dumps([spans, [[s.kind, s.trace_id, s.parent_id] for s in SPANS]]))
+"""
+
+
+def test_a_program_may_have_a_provider_of_its_own(upstream: Upstream) -> None:
+    """It is set without a complaint, also behind tracers that the program already has."""
+    environ = {**os.environ, **agent.variables({"exporter": "memory"})}
+    environ["PYTHONPATH"] = os.pathsep.join((str(ROOT / "bootstrap"), str(ROOT)))
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", PROVIDER, upstream.url()],
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.stderr, done.returncode) == ("", 0)
+    theirs, ours = json.loads(done.stdout)
+    assert [span for span in ours if span[0] == 2] == [[2, *span] for span in theirs]
+    assert {arrival.span[0] for arrival in upstream.wait(2)} == {TRACE}
+
+
 @pytest.mark.parametrize("key", ["suppress_instrumentation", context._SUPPRESS_INSTRUMENTATION_KEY])
 def test_a_call_that_is_not_to_be_traced_is_left_alone(
     key: str, client: Client, spans: Spans, upstream: Upstream
@@ -338,7 +407,7 @@ def test_a_call_that_is_not_to_be_traced_is_left_alone(
             context.detach(token)
 
     within(handler, SAMPLED)
-    assert not {name.lower() for name, _ in upstream.one().headers} & set(OURS)
+    assert upstream.one().own == upstream.one().headers
     assert spans.one()["kind"] == "server"
 
 

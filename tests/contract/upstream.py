@@ -14,6 +14,12 @@ from urllib.parse import urlsplit
 from tests.contract import wire
 from tests.contract.wire import HOST, PATIENCE_OF_UPSTREAM
 
+_B3 = (
+    "b3",
+    *(f"x-b3-{each}" for each in ("traceid", "spanid", "parentspanid", "sampled", "flags")),
+)
+TRACING = frozenset(("traceparent", "tracestate", "baggage", "x-request-id", *_B3))
+
 
 class Arrival(NamedTuple):
     """A request: its target, its header lines in order, and its body without framing."""
@@ -32,6 +38,11 @@ class Arrival(NamedTuple):
         values = self.values(name)
         assert len(values) == 1, (name, self.headers)
         return values[0]
+
+    @property
+    def own(self) -> list[tuple[str, str]]:
+        """The header lines that are not of tracing."""
+        return [pair for pair in self.headers if pair[0].lower() not in TRACING]
 
     @property
     def span(self) -> tuple[str, str]:
@@ -81,6 +92,7 @@ class Upstream:
 
 class _Handler(socketserver.StreamRequestHandler):
     server: _Server
+    disable_nagle_algorithm = True
 
     def handle(self) -> None:
         self.connection.settimeout(PATIENCE_OF_UPSTREAM)
@@ -99,6 +111,8 @@ class _Handler(socketserver.StreamRequestHandler):
         method, target = line[:2]
         headers = wire.read_headers(self.rfile)
         known = {name.lower(): value for name, value in headers}
+        # A client that sends its body separately may wait for this, and a hundred tests with it.
+        self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
         if "chunked" in known.get("transfer-encoding", ""):
             body, _ = wire.read_chunks(self.rfile)
         else:

@@ -1,0 +1,263 @@
+"""One part of the agent after another raises: the application is served, and its calls go out,
+exactly as without the agent. After ten failures the part is not asked any more.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from opentelemetry import trace
+
+from autotrace import guard, integration, propagation
+from tests.contract import agent
+from tests.contract import upstream as upstreams
+from tests.contract.calls import SAMPLED, UNSAMPLED, within
+from tests.contract.clients import CLIENTS, Client
+from tests.contract.servers import IN_PROCESS, Server
+from tests.contract.test_client_outcomes import told
+from tests.contract.test_server_transparency import HEADERS, answers
+from tests.contract.upstream import Upstream
+from tests.contract.wire import HOST
+
+# What every call that comes in needs.
+INBOUND = (
+    "call:Core.inbound",
+    "call:Core._decide",
+    "call:Core._record",
+    "call:Core._record_headers",
+    "call:Inbound.finish",
+    "call:Inbound.raised",
+    "call:serving",
+    "integration:capture_environ",
+    "integrations.wsgi:_request",
+    "integrations.wsgi:_Exchange.end",
+    "integrations.wsgi:_is_file_wrapper",
+    "propagation.b3:extract",
+    "propagation:extract",
+    "sampling:Sampler.follow",
+    "sampling:settle",
+    "span:Span.__init__",
+    "span:Span.end",
+)
+# What every call that goes out needs.
+OUTBOUND = (
+    "call:Core.outbound",
+    "call:Core._headers",
+    "call:Core._client_span",
+    "call:Core._child",
+    "call:Core._root",
+    "call:Inbound.passive",
+    "call:Outbound.answered",
+    "call:Outbound.end",
+    "call:Outbound.failed",
+    "integration:classify",
+    "integration:is_signed",
+    "integrations.http_client:_begin",
+    "integrations.http_client:_put_headers",
+    "propagation:carried",
+    "propagation.baggage:carried",
+    "propagation.b3multi:inject",
+    "propagation.tracecontext:inject",
+    "request_id:generate",
+)
+EVERYTHING = (*INBOUND, *OUTBOUND, "integration:_build_pipeline")
+
+
+class Sabotage(Exception):
+    """On purpose."""
+
+
+@contextmanager
+def broken(point: str, allowed: int = 1_000_000) -> Iterator[list[str]]:
+    """Makes one function raise, and notes each time that it was asked.
+
+    So many failures are allowed, usually more than come: everything happens while it fails.
+    """
+    place, _, path = point.partition(":")
+    owner: Any = importlib.import_module(f"autotrace.{place}")
+    *classes, name = path.split(".")
+    for each in classes:
+        owner = getattr(owner, each)
+    asked: list[str] = []
+
+    def raising(*args: Any, **kwargs: Any) -> Any:
+        asked.append(point)
+        raise Sabotage(point)
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(owner, name, raising)
+        # The formats are in a table, and what was made of it is kept.
+        for key, format in propagation.FORMATS.items():
+            if place == f"propagation.{key}":
+                harmed: dict[str, Any] = {name: raising}
+                monkeypatch.setitem(propagation.FORMATS, key, format._replace(**harmed))
+        monkeypatch.setattr(propagation, "_plans", {})
+        monkeypatch.setattr(guard, "FAILURES_ALLOWED", allowed)
+        yield asked
+
+
+@pytest.fixture(scope="module")
+def unharmed() -> dict[str, object]:
+    """What servers and clients do without the agent, by their names."""
+    return {}
+
+
+@pytest.mark.parametrize("point", EVERYTHING)
+@pytest.mark.parametrize("server", IN_PROCESS, ids=lambda server: server.name)
+def test_a_server_serves_on(
+    point: str, server: Server, unharmed: dict[str, object], upstream: Upstream
+) -> None:
+    if server.name not in unharmed:
+        with server.start({}, traced=False) as served:
+            unharmed[server.name] = answers(served, upstream, "GET")
+    expected = unharmed[server.name]
+    with broken(point) as asked, server.start({}) as served:
+        assert answers(served, upstream, "GET") == expected
+    assert asked or point in OUTBOUND
+
+
+def everything(client: Client, upstream: Upstream, refused: int) -> list[object]:
+    """What a program sees of its calls, and what of it arrives."""
+    upstream.clear()
+    upstream.release.set()
+    mine = {"X-Mine": "1", "X-Request-Id": "mine"}
+
+    def opened() -> bytes:
+        response = client.open(upstream.url("/stream"))
+        try:
+            return response.read(5)
+        finally:
+            response.close()
+
+    seen: list[object] = [
+        told(lambda: client.send(upstream.url(), mine)),
+        told(lambda: client.send(upstream.url("/status/500"), None, "POST", b"body")),
+        told(lambda: client.send(upstream.url("/drop"), None, "POST", b"x")),
+        told(lambda: client.send(f"http://{HOST}:{refused}/")),
+        told(opened),
+        mine,
+    ]
+    thread = threading.Thread(target=client.send, args=(upstream.url("/thread"),))
+    thread.start()
+    thread.join()
+    for arrival in upstream.wait(5):
+        seen.append((arrival.method, arrival.target, arrival.own, arrival.body))
+    # Whoever set it, it is there once.
+    upstream.arrivals[0].value("x-request-id")
+    return seen
+
+
+@pytest.mark.parametrize(
+    "point", [*EVERYTHING, "integrations.urllib3:attempt", "integrations.threading:_is_pool_worker"]
+)
+@pytest.mark.parametrize("kind", CLIENTS, ids=lambda client: client.name)
+def test_a_client_calls_on(
+    point: str, kind: type[Client], unharmed: dict[str, object], upstream: Upstream
+) -> None:
+    with upstreams.refusing() as refused:
+        ways: list[Callable[[], list[object]]] = [
+            lambda: everything(client, upstream, refused),
+            lambda: within(lambda: everything(client, upstream, refused), BAGGAGE),
+            lambda: within(lambda: everything(client, upstream, refused), UNSAMPLED),
+        ]
+        client = kind()
+        expected = ways[0]()
+        with broken(point) as asked, agent.traced():
+            assert [way() for way in ways] == [expected] * 3
+        client.close()
+    # Some are for what comes in only, and some for one library.
+    assert asked or point in INBOUND or point.startswith("integrations.urllib3")
+
+
+BAGGAGE = {**SAMPLED, "baggage": "a=b", "x-request-id": "theirs", "b3": "1"}
+
+
+@pytest.mark.parametrize(
+    ("point", "off"),
+    [
+        ("call:Core.inbound", "wsgi"),
+        ("call:Inbound.finish", "wsgi"),
+        ("call:Core._child", "http_client"),
+        ("integrations.http_client:_put_headers", "http_client"),
+        ("integrations.urllib3:attempt", "urllib3"),
+        ("integration:_build_pipeline", "export"),
+        ("integrations.threading:_is_pool_worker", "threading"),
+    ],
+)
+def test_after_ten_failures_nobody_is_asked_again(
+    point: str, off: str, upstream: Upstream, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def call() -> None:
+        for kind in CLIENTS:
+            client = kind()
+            client.send(upstream.url())
+            client.close()
+        thread = threading.Thread(target=int)
+        thread.start()
+        thread.join()
+
+    with broken(point, 10) as asked, agent.traced():
+        for _ in range(12):
+            within(call, SAMPLED)
+        so_far = len(asked)
+        assert so_far >= 10
+        within(call, SAMPLED)
+        assert len(asked) == so_far
+        assert guard.site(off).off
+    # What failed, once, and that it is off.
+    said = capfd.readouterr().err.splitlines()
+    assert [line for line in said if f"autotrace: {off}" in line and "failed" in line]
+    assert f"autotrace: {off} is off after 10 failures" in said
+    assert len(said) < 10
+
+
+def test_the_guard_itself_may_fail(upstream: Upstream) -> None:
+    client = CLIENTS[0]()
+    with broken("call:Core._child"), broken("guard:describe") as asked, agent.traced():
+        assert within(lambda: client.send(upstream.url()), SAMPLED) == (200, b"hello")
+        assert within(lambda: client.send(upstream.url()), SAMPLED) == (200, b"hello")
+    client.close()
+    assert asked and len(upstream.arrivals) == 2
+
+
+def test_a_program_that_makes_spans_makes_them_on() -> None:
+    with broken("call:Core.internal") as asked, agent.traced():
+
+        def handler() -> str:
+            with trace.get_tracer("mine").start_as_current_span("work") as span:
+                span.set_attribute("a", 1)
+                return "done"
+
+        assert within(handler, SAMPLED) == "done"
+    assert asked
+
+
+def test_a_span_that_cannot_be_encoded_does_not_end_the_others(tmp_path: Path) -> None:
+    """The worker is not the application's business either: it goes on."""
+    lines = tmp_path / "spans"
+    with agent.traced(exporter="jsonl", jsonl_endpoint=str(lines)):
+        with broken("tags:Reading.tags") as asked:
+            within(int, SAMPLED)
+            integration.flush(5)
+        assert asked
+        within(int, UNSAMPLED)
+        within(int, {"b3": "1"})
+        integration.flush(5)
+    records = [json.loads(line) for line in lines.read_text().splitlines()]
+    assert [record["parent_id"] for record in records] == [""]
+
+
+def test_headers_that_arrive_are_those_that_break_nothing(upstream: Upstream) -> None:
+    """The names that these tests leave out of their comparison are really sent."""
+    client = CLIENTS[0]()
+    with agent.traced():
+        within(lambda: client.send(upstream.url()), dict(HEADERS))
+    client.close()
+    assert len(upstream.one().headers) > len(upstream.one().own) > 2
