@@ -1,4 +1,4 @@
-"""Development servers with their reloaders, and uvicorn: one span a request, none lost at the end."""
+"""Development servers with their reloaders, and uvicorn: one span a request, none is lost."""
 
 from __future__ import annotations
 
