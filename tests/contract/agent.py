@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 
 from autotrace import activation, config, context, guard, integration
+from autotrace.config import Config
 from autotrace.export import jsonl, memory
+from autotrace.export.pipeline import Pipeline
 from autotrace.export.resource import Resource
 from autotrace.integrations import MANIFEST
 from autotrace.span import Span
@@ -83,7 +85,14 @@ def traced(**settings: str) -> Iterator[Spans]:
     loaded, problems = config.load(environ)
     assert not problems, [str(problem) for problem in problems]
     spans = Spans()
+    build = integration._build_pipeline
+
+    def build_for_this_test(config: Config) -> Pipeline:
+        # What an earlier test left to the collector may still end.
+        return build(config) if config is loaded else Pipeline()
+
     with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(integration, "_build_pipeline", build_for_this_test)
         monkeypatch.setattr(memory, "SPANS", spans)
         monkeypatch.setattr(integration, "_pipelines", [])
         monkeypatch.setattr(integration, "_core", None)

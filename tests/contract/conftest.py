@@ -58,6 +58,8 @@ def serve(server: Server, kept: tuple[ExitStack, dict[object, Served]]) -> Itera
 
         def serve(traced: bool = True, **settings: str) -> Served:
             if server.in_process:
+                # There is one agent at a time, and none for a server that is not traced.
+                stack.close()
                 return stack.enter_context(server.start(settings, traced))
             key = server.name, traced, tuple(settings.items())
             if key not in kept[1]:
