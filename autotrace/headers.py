@@ -17,13 +17,9 @@ class Known(dict[str, str]):
     are kept in `repeated`, in their order.
     """
 
-    __slots__ = ("repeated",)
+    __slots__ = ()
 
-    repeated: Sequence[tuple[str, str]]
-
-    def __init__(self, *args: object) -> None:
-        super().__init__(*args)
-        self.repeated = ()
+    repeated: Sequence[tuple[str, str]] = ()
 
     def all(self, name: str) -> list[str]:
         """All values of one name, in their order; empty when it did not arrive."""
@@ -38,6 +34,20 @@ class Known(dict[str, str]):
         return [(name, value) for name in self for value in self.all(name)]
 
 
+class Repeated(Known):
+    """Known headers of which some came more than once."""
+
+    __slots__ = ("repeated",)
+
+    repeated: Sequence[tuple[str, str]]
+
+
+NO_HEADERS = Known()
+
+# Further values of repeated names that are kept: no sane message has more.
+_MOST_REPEATED = 100
+
+
 class Names:
     """The header names to look for, in each spelling that containers use.
 
@@ -45,12 +55,13 @@ class Names:
     it is done only when the header that announces the family has arrived.
     """
 
-    __slots__ = ("as_bytes", "environ", "lower", "prefixes")
+    __slots__ = ("environ", "environ_keys", "lower", "prefixes")
 
     def __init__(self, names: Iterable[str], prefixes: Mapping[str, str] | None = None) -> None:
         self.lower = frozenset(names)
+        # key of a WSGI environ -> name
         self.environ = {"HTTP_" + name.upper().replace("-", "_"): name for name in self.lower}
-        self.as_bytes = {name.encode(): name for name in self.lower}
+        self.environ_keys = frozenset(self.environ)
         # announcing header -> prefix of its family
         self.prefixes = dict(prefixes or {})
 
@@ -58,19 +69,20 @@ class Names:
 def capture_environ(environ: Mapping[str, object], names: Names) -> Known:
     """The known headers of a WSGI environ.
 
-    The intersection walks our names or the environ, whichever is shorter, in C: a request with
-    none of our headers costs one set operation.
+    The intersection walks the environ in C: a request with none of our headers costs nothing else.
     """
-    spelled = names.environ
+    found = names.environ_keys.intersection(environ)
+    if not found:
+        return NO_HEADERS
     known = Known()
-    for key in environ.keys() & spelled.keys():
+    spelled = names.environ
+    for key in found:
         value = environ[key]
         if type(value) is str:
             known[spelled[key]] = value
-    if known and names.prefixes:
-        for announcing, prefix in names.prefixes.items():
-            if announcing in known:
-                _capture_family(environ, prefix, known)
+    for announcing, prefix in names.prefixes.items():
+        if announcing in known:
+            _capture_family(environ, prefix, known)
     return known
 
 
@@ -91,7 +103,8 @@ def capture_pairs(pairs: Iterable[tuple[str, str]], names: Names) -> Known:
         lower = name.lower()
         if lower in wanted:
             if lower in known:
-                repeated.append((lower, value))
+                if len(repeated) < _MOST_REPEATED:
+                    repeated.append((lower, value))
             else:
                 known[lower] = value
     for announcing, prefix in names.prefixes.items():
@@ -100,5 +113,7 @@ def capture_pairs(pairs: Iterable[tuple[str, str]], names: Names) -> Known:
                 if name.lower().startswith(prefix):
                     known.setdefault(name.lower(), value)
     if repeated:
-        known.repeated = repeated
+        several = Repeated(known)
+        several.repeated = repeated
+        return several
     return known

@@ -24,12 +24,12 @@ random_bits = _generator.getrandbits
 
 def new_trace_id() -> str:
     """128 random bits, 32 digits, never all zero."""
-    return f"{random_bits(128) or 1:032x}"
+    return (random_bits(128) or 1).to_bytes(16, "big").hex()
 
 
 def new_short_trace_id() -> str:
     """64 random bits, 16 digits, never all zero."""
-    return f"{random_bits(64) or 1:016x}"
+    return (random_bits(64) or 1).to_bytes(8, "big").hex()
 
 
 new_span_id = new_short_trace_id

@@ -11,8 +11,9 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from autotrace import context, guard
-from autotrace.call import Core, Inbound, Outbound
+from autotrace.call import Inbound, Outbound
 from autotrace.context import CURRENT, Context
+from autotrace.core import Core
 from autotrace.facts import ClientRequest, Response, ServerRequest
 from autotrace.failure import classify
 from autotrace.guard import failed, site
@@ -44,6 +45,7 @@ __all__ = (
     "carry_baggage",
     "makes_spans",
     "parameters",
+    "serving",
     "serving_request",
     "site",
     "story",
@@ -138,6 +140,17 @@ def is_serving(call: object) -> bool:
     A mark alone would not tell: a server, or a test, may use one environ for several requests.
     """
     return call is not None and CURRENT.get().get(context.CALL) is call
+
+
+def serving(call: Inbound) -> Context:
+    """The context in which the application serves a call."""
+    span: object = call.span
+    if span is None and makes_spans():
+        span = call
+    made = context.serving(call, span)
+    if call.baggage is not None and context.BAGGAGE:
+        made = Context({**made, context.BAGGAGE: call.baggage})
+    return made
 
 
 def serving_request() -> ServerRequest | None:

@@ -21,7 +21,7 @@ from autotrace.span import Span
 if TYPE_CHECKING:
     from opentelemetry.context import Context
 
-    from autotrace.call import Core
+    from autotrace.core import Core
 
 try:
     # Lets `start_as_current_span` decorate coroutine functions too, as the API's own does.

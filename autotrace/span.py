@@ -144,7 +144,6 @@ class Span(Unrecorded):
         "peer",
         "protocol",
         "request",
-        "request_id",
         "response_size",
         "span_id",
         "start_ns",
@@ -201,7 +200,6 @@ class Span(Unrecorded):
         self.flags: tuple[str, ...] = ()
         self.protocol = ""
         self.peer: Sequence[object] | None = None
-        self.request_id = ""
 
     # What encoders read, off the request path.
 
@@ -214,6 +212,12 @@ class Span(Unrecorded):
     def name(self) -> str:
         """The operation name: the one that was set, or the one that the facts give."""
         return self._name if self._name is not None else self._reading.name(self)
+
+    @property
+    def request_id(self) -> str:
+        """The request id of the call it belongs to."""
+        found: str = getattr(self.call, "request_id", "")
+        return found
 
     def tags(self) -> list[tuple[str, Any]]:
         """The tags in their order of writing."""

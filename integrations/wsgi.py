@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from autotrace import integration
 from autotrace.facts import CLIENT_GONE, CONNECTION_TERMINATION, ServerRequest
-from autotrace.integration import CURRENT, Inbound
+from autotrace.integration import CURRENT, Context, Inbound
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Callable[[bytes], object]]
@@ -27,12 +27,13 @@ def call(
     application: Application, environ: Environ, start_response: StartResponse
 ) -> Iterable[bytes]:
     """Calls a WSGI application as one inbound call."""
-    if SITE.off or integration.is_serving(environ.get(MARK)):
+    if SITE.off or (MARK in environ and integration.is_serving(environ[MARK])):
         return application(environ, start_response)
     exchange: _Exchange | None = None
     try:
         inbound = integration.inbound_environ(environ)
         if inbound is not None:
+            context = integration.serving(inbound)
             environ[MARK] = inbound
             if inbound.span is not None:
                 inbound.span.request = _request(environ)
@@ -44,7 +45,7 @@ def call(
         return application(environ, start_response)
 
     before = CURRENT.get()
-    CURRENT.set(inbound.context)
+    CURRENT.set(context)
     try:
         if exchange is None:
             body = application(environ, start_response)
@@ -58,10 +59,12 @@ def call(
         CURRENT.set(before)
 
     kind = type(body)
-    if exchange is None:
-        # Nothing of the application runs while a list is sent.
-        return body if kind is list or kind is tuple else _stepwise(body, inbound)
-    return exchange.wrapped(body, environ)
+    if exchange is not None:
+        return exchange.wrapped(body, environ, context)
+    if kind is list or kind is tuple or _sent_by_server(body, environ):
+        # Nothing of the application runs while it is sent.
+        return body
+    return (_SizedSteps if hasattr(kind, "__len__") else _Steps)(body, context)
 
 
 def handed_over(application: Application) -> Application:
@@ -122,33 +125,43 @@ def _request(environ: Environ) -> ServerRequest:
     )
 
 
+def _sent_by_server(body: object, environ: Environ) -> bool:
+    # Servers know their own file wrapper by its class, and may hand it to the kernel.
+    return body is None or type(body) is environ.get("wsgi.file_wrapper")
+
+
 class _Steps:
     """A response body whose every step runs in the context of its call."""
 
-    __slots__ = ("_body", "_inbound", "_iterator")
+    __slots__ = ("_body", "_context")
 
-    _iterator: Iterator[bytes]
-
-    def __init__(self, body: Iterable[bytes], inbound: Inbound) -> None:
+    def __init__(self, body: Iterable[bytes], context: Context) -> None:
         self._body = body
-        self._inbound = inbound
+        self._context = context
 
     def __iter__(self) -> Iterator[bytes]:
+        context = self._context
         before = CURRENT.get()
-        CURRENT.set(self._inbound.context)
+        CURRENT.set(context)
         try:
-            self._iterator = iter(self._body)
+            iterator = iter(self._body)
         finally:
             CURRENT.set(before)
-        return self
+        # A generator, whose end costs its caller less than an iterator's in Python.
+        return self._steps(iterator)
 
-    def __next__(self) -> bytes:
-        before = CURRENT.get()
-        CURRENT.set(self._inbound.context)
-        try:
-            return next(self._iterator)
-        finally:
-            CURRENT.set(before)
+    def _steps(self, iterator: Iterator[bytes]) -> Iterator[bytes]:
+        context = self._context
+        while True:
+            before = CURRENT.get()
+            CURRENT.set(context)
+            try:
+                chunk = next(iterator)
+            except StopIteration:
+                return
+            finally:
+                CURRENT.set(before)
+            yield chunk
 
     def close(self) -> None:
         """Closes the application's body, if that can be closed."""
@@ -156,7 +169,7 @@ class _Steps:
         if close is None:
             return
         before = CURRENT.get()
-        CURRENT.set(self._inbound.context)
+        CURRENT.set(self._context)
         try:
             close()
         finally:
@@ -170,18 +183,6 @@ class _SizedSteps(_Steps):
 
     def __len__(self) -> int:
         return len(self._body)  # type: ignore[arg-type]
-
-
-def _stepwise(body: Iterable[bytes], inbound: Inbound) -> Iterable[bytes]:
-    if body is None or _is_file_wrapper(body):
-        return body
-    return _SizedSteps(body, inbound) if hasattr(body, "__len__") else _Steps(body, inbound)
-
-
-def _is_file_wrapper(body: object) -> bool:
-    # Servers recognise their own file wrappers by class, to send the file by the kernel. All of
-    # them, and only they, have both of these.
-    return hasattr(body, "filelike") or type(body).__name__ == "ReadOnlyFileBasedBuffer"
 
 
 class _Exchange:
@@ -224,17 +225,16 @@ class _Exchange:
         except Exception as fault:
             integration.failed(SITE, fault)
 
-    def wrapped(self, body: Iterable[bytes], environ: Environ) -> Iterable[bytes]:
+    def wrapped(self, body: Iterable[bytes], environ: Environ, context: Context) -> Iterable[bytes]:
         """The body, so that its end is seen, behaving as the application's own for the server."""
         try:
             if body is None:
                 self.end(())
-            elif _is_file_wrapper(body):
+                return body
+            if _sent_by_server(body, environ):
                 return self._closing_file(body)
-            elif hasattr(body, "__len__"):
-                return _SizedBody(body, self._inbound, self)
-            else:
-                return _Body(body, self._inbound, self)
+            made = _SizedBody if hasattr(type(body), "__len__") else _Body
+            return made(body, context, self)
         except Exception as error:
             integration.failed(SITE, error)
         return body
@@ -283,32 +283,32 @@ class _Body(_Steps):
 
     __slots__ = ("_ended", "_exchange", "_exhausted")
 
-    def __init__(self, body: Iterable[bytes], inbound: Inbound, exchange: _Exchange) -> None:
+    def __init__(self, body: Iterable[bytes], context: Context, exchange: _Exchange) -> None:
         self._body = body
-        self._inbound = inbound
+        self._context = context
         self._exchange = exchange
         self._exhausted = False
         self._ended = False
 
-    def __next__(self) -> bytes:
-        before = CURRENT.get()
-        CURRENT.set(self._inbound.context)
-        try:
-            chunk = next(self._iterator)
-        except StopIteration:
-            self._exhausted = True
-            raise
-        except BaseException as error:
-            self._raised(error)
-            raise
-        finally:
-            CURRENT.set(before)
-        try:
-            self._exchange.size += len(chunk)
-        except TypeError:
-            # Not bytes: the server will complain, not we.
-            pass
-        return chunk
+    def _steps(self, iterator: Iterator[bytes]) -> Iterator[bytes]:
+        context, exchange = self._context, self._exchange
+        while True:
+            before = CURRENT.get()
+            CURRENT.set(context)
+            try:
+                chunk = next(iterator)
+            except StopIteration:
+                self._exhausted = True
+                return
+            except BaseException as error:
+                self._raised(error)
+                raise
+            finally:
+                CURRENT.set(before)
+            # What is not bytes the server will complain of, not we.
+            if type(chunk) is bytes:
+                exchange.size += len(chunk)
+            yield chunk
 
     def close(self) -> None:
         """Closes the application's body, then ends the call."""

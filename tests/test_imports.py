@@ -19,6 +19,7 @@ LAYERS = (
     {"propagation", "request_id", "trust", "sampling", "provider", "operation", "tags"}
     | {"custom_tags", "span", "failure", "otel"},
     {"call"},
+    {"core"},
     {"integration"},
 )
 # Parts beside the layers, and all that each may know.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,7 +15,12 @@ from autotrace.tags import Reading
 
 def test_a_server_span_has_envoys_fields_in_envoys_order() -> None:
     reading = Reading(node_id="node-1", zone="zone-1")
-    span = server_span(reading, downstream_cluster="front", request_id="id", client_trace_id="c")
+    span = server_span(
+        reading,
+        downstream_cluster="front",
+        call=SimpleNamespace(request_id="id"),
+        client_trace_id="c",
+    )
     assert span.tags() == [
         ("node_id", "node-1"),
         ("zone", "zone-1"),

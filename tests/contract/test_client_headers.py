@@ -166,7 +166,7 @@ def test_baggage_that_the_program_sets_goes_along(
 
     within(handler, {**SAMPLED, "baggage": "user=alice;p=1"})
     changed, as_it_came = upstream.wait(2)
-    assert changed.value("baggage") == "user=alice,tenant=a%20b"
+    assert changed.value("baggage") == "user=alice;p=1,tenant=a%20b"
     assert as_it_came.value("baggage") == "user=alice;p=1"
 
 

@@ -28,31 +28,30 @@ from tests.contract.wire import HOST
 
 # What every call that comes in needs.
 INBOUND = (
-    "call:Core.inbound",
-    "call:Core._decide",
-    "call:Core._record",
-    "call:Core._record_headers",
+    "core:Core.inbound",
+    "core:Core._decide",
+    "core:Core._record",
+    "core:Core._record_headers",
     "call:Inbound.finish",
     "call:Inbound.raised",
-    "call:serving",
+    "integration:serving",
     "integration:capture_environ",
     "integrations.wsgi:_request",
     "integrations.wsgi:_Exchange.end",
-    "integrations.wsgi:_is_file_wrapper",
+    "integrations.wsgi:_sent_by_server",
     "propagation.b3:extract",
     "propagation:extract",
     "sampling:Sampler.follow",
-    "sampling:settle",
     "span:Span.__init__",
     "span:Span.end",
 )
 # What every call that goes out needs.
 OUTBOUND = (
-    "call:Core.outbound",
-    "call:Core._headers",
-    "call:Core._client_span",
-    "call:Core._child",
-    "call:Core._root",
+    "core:Core.outbound",
+    "core:Core._headers",
+    "core:Core._span",
+    "core:Core._child",
+    "core:Core._root",
     "call:Inbound.passive",
     "call:Outbound.answered",
     "call:Outbound.end",
@@ -65,7 +64,7 @@ OUTBOUND = (
     "propagation.baggage:carried",
     "propagation.b3multi:inject",
     "propagation.tracecontext:inject",
-    "request_id:generate",
+    "call:generate",
 )
 EVERYTHING = (*INBOUND, *OUTBOUND, "integration:_build_pipeline")
 
@@ -182,9 +181,9 @@ BAGGAGE = {**SAMPLED, "baggage": "a=b", "x-request-id": "theirs", "b3": "1"}
 @pytest.mark.parametrize(
     ("point", "off"),
     [
-        ("call:Core.inbound", "wsgi"),
+        ("core:Core.inbound", "wsgi"),
         ("call:Inbound.finish", "wsgi"),
-        ("call:Core._child", "http_client"),
+        ("core:Core._child", "http_client"),
         ("integrations.http_client:_put_headers", "http_client"),
         ("integrations.urllib3:attempt", "urllib3"),
         ("integration:_build_pipeline", "export"),
@@ -220,7 +219,7 @@ def test_after_ten_failures_nobody_is_asked_again(
 
 def test_the_guard_itself_may_fail(upstream: Upstream) -> None:
     client = CLIENTS[0]()
-    with broken("call:Core._child"), broken("guard:describe") as asked, agent.traced():
+    with broken("core:Core._child"), broken("guard:describe") as asked, agent.traced():
         assert within(lambda: client.send(upstream.url()), SAMPLED) == (200, b"hello")
         assert within(lambda: client.send(upstream.url()), SAMPLED) == (200, b"hello")
     client.close()
@@ -228,7 +227,7 @@ def test_the_guard_itself_may_fail(upstream: Upstream) -> None:
 
 
 def test_a_program_that_makes_spans_makes_them_on() -> None:
-    with broken("call:Core.internal") as asked, agent.traced():
+    with broken("core:Core.internal") as asked, agent.traced():
 
         def handler() -> str:
             with trace.get_tracer("mine").start_as_current_span("work") as span:
