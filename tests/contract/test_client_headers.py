@@ -321,6 +321,19 @@ def test_a_span_of_the_program_is_the_parent(
     assert [a.span for a in upstream.wait(2)] == [(TRACE, s["span_id"]) for s in (inner, outer)]
 
 
+def test_a_span_that_is_ended_twice_is_one(spans: Spans) -> None:
+    """Even that of the call itself, which the program can get at."""
+
+    def handler() -> None:
+        work = trace.get_tracer("mine").start_span("work")
+        work.end()
+        work.end()
+        trace.get_current_span().end()
+
+    within(handler, SAMPLED)
+    assert [span["kind"] for span in spans.exactly(2)] == ["server", "internal"]
+
+
 def test_a_span_of_another_provider_is_the_parent(
     client: Client, spans: Spans, upstream: Upstream
 ) -> None:
