@@ -340,6 +340,24 @@ def test_propagate_mode_hands_on_byte_for_byte(serve: Serve, upstream: Upstream)
     assert served.spans == []
 
 
+@pytest.mark.parametrize("mode", ["propagate", "trace"])
+def test_no_value_of_a_repeated_header_is_lost(mode: str, serve: Serve, upstream: Upstream) -> None:
+    """Servers put them into one, each with blanks of its own."""
+    served = serve(mode=mode)
+    parent = f"00-{TRACE}-{PARENT}-00"
+    repeated = [
+        ("baggage", "a=1"),
+        ("baggage", "b=2"),
+        ("tracestate", "x=1"),
+        ("tracestate", "y=2"),
+    ]
+    arrival = out(served, upstream, [("traceparent", parent), *repeated])
+    assert arrival.value("traceparent") == parent
+    for name in ("baggage", "tracestate"):
+        sent = [part.strip() for part in ",".join(arrival.values(name)).split(",")]
+        assert sent == [value for key, value in repeated if key == name]
+
+
 def test_propagate_mode_makes_nothing_up(serve: Serve, upstream: Upstream) -> None:
     served = serve(mode="propagate")
     arrival = out(served, upstream)
