@@ -38,6 +38,10 @@ class Inbound(Unrecorded):
     # W3C's flag that the trace id is random; as it arrived.
     random = False
     span: Span | None = None
+    # Whether the framework says that its body is data, in which no code of the program runs; and
+    # that body, by which an outer layer knows it.
+    sends_data = False
+    data: object = None
     # What the program sees of the baggage that arrived.
     baggage: object = None
     _passive: Outbound | None = None

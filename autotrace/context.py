@@ -7,14 +7,14 @@ another context (a generator closed by the collector, say) raises, a value does 
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol
 
 from opentelemetry import context as api
 from opentelemetry.context.context import Context
 from opentelemetry.context.contextvars_context import ContextVarsRuntimeContext
 from opentelemetry.trace.propagation import _SPAN_KEY
 
-__all__ = ("BAGGAGE", "CALL", "CURRENT", "EMPTY", "SPAN", "Context", "serving", "suppressed")
+__all__ = ("BAGGAGE", "CALL", "CURRENT", "EMPTY", "SPAN", "Context", "suppressed")
 
 # Where `opentelemetry.trace.get_current_span` looks.
 SPAN: str = _SPAN_KEY
@@ -61,13 +61,6 @@ def _variable() -> Variable:
 
 
 CURRENT: Variable = _variable()
-
-
-def serving(call: object, span: object | None) -> Context:
-    """The current context with `call` in it and, if there is one, `span` as the current span."""
-    added: dict[str, Any] = {CALL: call} if span is None else {CALL: call, SPAN: span}
-    current = CURRENT.get()
-    return Context({**current, **added}) if current else Context(added)
 
 
 def suppressed(context: Context) -> bool:

@@ -33,7 +33,8 @@ FORCE_TRACE = "x-envoy-force-trace"
 FORWARDED_FOR = "x-forwarded-for"
 BAGGAGE = "baggage"
 
-NOT_TRACED = request_id.NOT_TRACEABLE
+NOT_TRACED, SAMPLING = request_id.NOT_TRACEABLE, request_id.SAMPLING
+TEN_THOUSAND = sampling.TEN_THOUSAND
 
 
 class Core:
@@ -112,12 +113,16 @@ class Core:
         if not self._generate:
             self._follow(call, "", client, forced)
             return
+        # Bits and digit are all that is needed until the id is sent or read.
         bits = call.bits = ids.random_bits(128)
-        reason = self._sampler.decide(bits >> 96, client, forced, ids.random_percent_draw)
+        sampler, share = self._sampler, self._sampler.share
+        if client or forced or share is None:
+            reason = sampler.decide(bits >> 96, client, forced, ids.random_percent_draw)
+        else:
+            reason = SAMPLING if (bits >> 96) % TEN_THOUSAND < share else NOT_TRACED
         if reason != NOT_TRACED:
             call.sampled = 1
-        # The number and the digit are all that is needed until the id is sent or read.
-        call.digit = reason if self._sampler.packs else NOT_TRACED
+        call.digit = reason if sampler.packs else NOT_TRACED
 
     def _follow(self, call: Inbound, given: str, client: bool, forced: bool) -> None:
         """The decision by the request id that arrived; without one, by the trace id."""

@@ -46,9 +46,10 @@ __all__ = (
     "makes_spans",
     "parameters",
     "serving",
-    "serving_request",
+    "served_call",
     "site",
     "story",
+    "tell_route",
     "tracer",
 )
 
@@ -144,23 +145,26 @@ def is_serving(call: object) -> bool:
 
 def serving(call: Inbound) -> Context:
     """The context in which the application serves a call."""
-    span: object = call.span
-    if span is None and makes_spans():
-        span = call
-    made = context.serving(call, span)
-    if call.baggage is not None and context.BAGGAGE:
-        made = Context({**made, context.BAGGAGE: call.baggage})
-    return made
+    span: object = call.span or call
+    made: dict[str, object] = {context.CALL: call}
+    if not call.core.propagating:
+        made[context.SPAN] = span
+    if call.baggage is not None:
+        made[context.BAGGAGE] = call.baggage
+    current = CURRENT.get()
+    return Context({**current, **made}) if current else Context(made)
 
 
-def serving_request() -> ServerRequest | None:
-    """The recorded request that is being served, to which a framework may add its route."""
+def served_call() -> Inbound | None:
+    """The call that is being served here and now."""
     call = CURRENT.get().get(context.CALL)
-    if isinstance(call, Inbound) and call.span is not None:
-        request = call.span.request
-        if isinstance(request, ServerRequest):
-            return request
-    return None
+    return call if type(call) is Inbound else None
+
+
+def tell_route(span: Span, route: str) -> None:
+    """The framework's template of the path, for the span of a request."""
+    if isinstance(span.request, ServerRequest):
+        span.request.route = route
 
 
 # The program's own spans and baggage.

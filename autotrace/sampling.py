@@ -73,7 +73,7 @@ class Fractions:
 class Sampler:
     """The decision as configured. `draw` is asked for a random number only when it is needed."""
 
-    __slots__ = ("by_request_id", "fractions", "packs")
+    __slots__ = ("by_request_id", "fractions", "packs", "share")
 
     def __init__(
         self, fractions: Fractions, packs: bool = True, by_request_id: bool = True
@@ -81,6 +81,12 @@ class Sampler:
         self.fractions = fractions
         self.packs = packs
         self.by_request_id = by_request_id
+        # What `decide` comes to where nobody forces anything: so many of ten thousand numbers.
+        self.share: int | None = None
+        if not by_request_id:
+            self.share = TEN_THOUSAND
+        elif fractions.random_of == fractions.overall_of == TEN_THOUSAND:
+            self.share = min(fractions.random, fractions.overall)
 
     @classmethod
     def from_config(cls, config: Config) -> Sampler:

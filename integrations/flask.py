@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any
 
 from autotrace import integration
-from autotrace.integration import Patches
+from autotrace.integration import Inbound, Patches
 from autotrace.integrations import wsgi
 
 SITE = integration.site("flask")
@@ -22,14 +22,31 @@ def patch(module: ModuleType, patches: Patches) -> None:
 
 def _dispatch(original: Callable[..., Any]) -> Callable[..., Any]:
     def full_dispatch_request(self: Any, *args: Any, **kwargs: Any) -> Any:
+        call = None
         try:
-            recorded = integration.serving_request()
-            if recorded is not None and not SITE.off:
-                rule = sys.modules["flask.globals"].request.url_rule
-                if rule is not None:
-                    recorded.route = rule.rule
+            call = None if SITE.off else integration.served_call()
+            if call is not None and call.span is not None:
+                _tell_route(call)
         except Exception as error:
             integration.failed(SITE, error)
-        return original(self, *args, **kwargs)
+        response = original(self, *args, **kwargs)
+        try:
+            if call is not None:
+                _tell_body(call, response)
+        except Exception as error:
+            integration.failed(SITE, error)
+        return response
 
     return full_dispatch_request
+
+
+def _tell_route(call: Inbound) -> None:
+    rule = sys.modules["flask.globals"].request.url_rule
+    if rule is not None and call.span is not None:
+        integration.tell_route(call.span, rule.rule)
+
+
+def _tell_body(call: Inbound, response: Any) -> None:
+    # werkzeug puts an iterator of its own around a list, and runs nothing in it but callbacks.
+    body = response.response
+    call.sends_data = (type(body) is list or type(body) is tuple) and not response._on_close

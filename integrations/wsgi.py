@@ -24,10 +24,21 @@ MARK = "autotrace.call"
 
 
 def call(
-    application: Application, environ: Environ, start_response: StartResponse
+    application: Application,
+    environ: Environ,
+    start_response: StartResponse,
+    framework: bool = False,
 ) -> Iterable[bytes]:
-    """Calls a WSGI application as one inbound call."""
-    if SITE.off or (MARK in environ and integration.is_serving(environ[MARK])):
+    """Calls a WSGI application as one inbound call.
+
+    `framework`: the application is a framework's own, which knows what its body is made of.
+    """
+    if MARK in environ and integration.is_serving(environ[MARK]):
+        body = application(environ, start_response)
+        if framework and environ[MARK].sends_data:
+            environ[MARK].data = body
+        return body
+    if SITE.off:
         return application(environ, start_response)
     exchange: _Exchange | None = None
     try:
@@ -59,10 +70,15 @@ def call(
         CURRENT.set(before)
 
     kind = type(body)
+    # Whether nothing of the application runs while the body is sent. Of a framework's body that
+    # is only true as long as nobody has put another around it.
+    data = kind is list or kind is tuple
+    if inbound.sends_data:
+        data = framework or body is inbound.data
+        inbound.data = None
     if exchange is not None:
-        return exchange.wrapped(body, environ, context)
-    if kind is list or kind is tuple or _sent_by_server(body, environ):
-        # Nothing of the application runs while it is sent.
+        return exchange.wrapped(body, environ, None if data else context)
+    if data or _sent_by_server(body, environ):
         return body
     return (_SizedSteps if hasattr(kind, "__len__") else _Steps)(body, context)
 
@@ -92,7 +108,7 @@ def entry(method: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[byte
 
     def __call__(self: object, *args: Any, **kwargs: Any) -> Iterable[bytes]:
         if len(args) == 2 and not kwargs:
-            return call(method.__get__(self), *args)
+            return call(method.__get__(self), *args, True)
         return method(self, *args, **kwargs)
 
     return __call__
@@ -140,22 +156,15 @@ class _Steps:
         self._context = context
 
     def __iter__(self) -> Iterator[bytes]:
+        # A generator, whose end costs its caller less than that of an iterator in Python.
         context = self._context
-        before = CURRENT.get()
-        CURRENT.set(context)
-        try:
-            iterator = iter(self._body)
-        finally:
-            CURRENT.set(before)
-        # A generator, whose end costs its caller less than an iterator's in Python.
-        return self._steps(iterator)
-
-    def _steps(self, iterator: Iterator[bytes]) -> Iterator[bytes]:
-        context = self._context
+        iterator: Iterator[bytes] | None = None
         while True:
             before = CURRENT.get()
             CURRENT.set(context)
             try:
+                if iterator is None:
+                    iterator = iter(self._body)
                 chunk = next(iterator)
             except StopIteration:
                 return
@@ -225,7 +234,9 @@ class _Exchange:
         except Exception as fault:
             integration.failed(SITE, fault)
 
-    def wrapped(self, body: Iterable[bytes], environ: Environ, context: Context) -> Iterable[bytes]:
+    def wrapped(
+        self, body: Iterable[bytes], environ: Environ, context: Context | None
+    ) -> Iterable[bytes]:
         """The body, so that its end is seen, behaving as the application's own for the server."""
         try:
             if body is None:
@@ -278,42 +289,47 @@ class _Exchange:
         self._inbound.finish(int(code) if code.isdecimal() else 0, size, flags)
 
 
-class _Body(_Steps):
-    """The body of a recorded call: counted, and the end of the call when it ends."""
+class _Body:
+    """The body of a recorded call: counted, and the end of the call when it ends.
 
-    __slots__ = ("_ended", "_exchange", "_exhausted")
+    Without a context nothing of the application runs in its steps, and none is made current.
+    """
 
-    def __init__(self, body: Iterable[bytes], context: Context, exchange: _Exchange) -> None:
+    __slots__ = ("_body", "_context", "_ended", "_exchange", "_exhausted")
+
+    def __init__(self, body: Iterable[bytes], context: Context | None, exchange: _Exchange) -> None:
         self._body = body
         self._context = context
         self._exchange = exchange
         self._exhausted = False
         self._ended = False
 
-    def _steps(self, iterator: Iterator[bytes]) -> Iterator[bytes]:
-        context, exchange = self._context, self._exchange
-        while True:
-            before = CURRENT.get()
-            CURRENT.set(context)
-            try:
-                chunk = next(iterator)
-            except StopIteration:
-                self._exhausted = True
-                return
-            except BaseException as error:
-                self._raised(error)
-                raise
-            finally:
-                CURRENT.set(before)
-            # What is not bytes the server will complain of, not we.
-            if type(chunk) is bytes:
-                exchange.size += len(chunk)
-            yield chunk
+    def __iter__(self) -> Iterator[bytes]:
+        exchange = self._exchange
+        steps = self._body if self._context is None else _Steps(self._body, self._context)
+        try:
+            for chunk in steps:
+                # What is not bytes the server will complain of, not we.
+                if type(chunk) is bytes:
+                    exchange.size += len(chunk)
+                yield chunk
+        except GeneratorExit:
+            # The server has dropped us; close() tells the rest.
+            raise
+        except BaseException as error:
+            self._raised(error)
+            raise
+        self._exhausted = True
 
     def close(self) -> None:
         """Closes the application's body, then ends the call."""
         try:
-            super().close()
+            close = getattr(self._body, "close", None)
+            if close is not None:
+                if self._context is None:
+                    close()
+                else:
+                    _Steps(self._body, self._context).close()
         except BaseException as error:
             self._raised(error)
             raise

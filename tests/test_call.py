@@ -10,7 +10,7 @@ from opentelemetry import baggage as otel_baggage
 from opentelemetry import trace
 from opentelemetry.context import Context
 
-from autotrace import config, context, ids
+from autotrace import config, context, ids, integration
 from autotrace.call import Inbound, Outbound
 from autotrace.context import CURRENT
 from autotrace.core import Core
@@ -53,9 +53,7 @@ def inbound(core: Core, **headers: str) -> Inbound:
 
 def serving(call: Inbound | None) -> Context:
     assert call is not None
-    span: object = None if call.core.propagating else call.span or call
-    made = context.serving(call, span)
-    return Context({**made, context.BAGGAGE: call.baggage}) if context.BAGGAGE else made
+    return integration.serving(call)
 
 
 def outbound(core: Core, call: Inbound | None = None) -> Outbound:

@@ -1,44 +1,169 @@
-"""What stands between the integrations and the rest: here, how finished spans find the exporters."""
+"""The verbs of integrations: the driver of stories, changed arguments, serving."""
 
 from __future__ import annotations
 
-import threading
+from collections.abc import Callable, Generator, Iterator
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
-from spans import server_span
 
-from autotrace import integration
-from autotrace.config import Config
-from autotrace.export import pipeline, resource
+from autotrace import config, context, guard, integration
+from autotrace.context import CURRENT
+from autotrace.export import memory
+from autotrace.facts import ClientRequest, Response, ServerRequest
+from autotrace.integration import EXCHANGE, Exchange
 
-PATIENCE = 20.0
+
+@pytest.fixture(autouse=True)
+def configured() -> Iterator[None]:
+    """The core, recording everything into `memory`, and nothing current."""
+    before = CURRENT.get()
+    CURRENT.set(context.EMPTY)
+    configure()
+    yield
+    CURRENT.set(before)
+    integration.configure(config.load({"AUTOTRACE_MODE": "off"})[0])
 
 
-def test_spans_that_end_first_at_the_same_time_share_a_pipeline(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(integration, "_pipelines", [])
-    monkeypatch.setattr(integration, "_core", None)
-    together = threading.Barrier(2)
-    built = []
+def configure(**settings: str) -> None:
+    environ = {"AUTOTRACE_EXPORTER": "memory"}
+    environ.update({f"AUTOTRACE_{name.upper()}": value for name, value in settings.items()})
+    memory.SPANS.clear()
+    integration.configure(config.load(environ)[0])
 
-    class Built:
-        def __init__(self) -> None:
-            self.spans: list[object] = []
-            self.put = self.spans.append
 
-    def build(config: Config, of: resource.Resource) -> Built:
-        built.append(Built())
-        together.wait(PATIENCE)
-        return built[-1]
+def tell(connection: Any, status: int) -> Generator[Exchange | Response, Any, None]:
+    answer = yield Exchange(ClientRequest("GET", "http", "api", 80, "/"), connection)
+    yield Response(answer)
 
-    monkeypatch.setattr(pipeline, "build", build)
-    integration.configure(Config())
-    core = integration.core()
-    assert core is not None
-    threads = [threading.Thread(target=core.finish, args=[server_span()]) for _ in range(2)]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join(PATIENCE)
-    assert sorted(len(each.spans) for each in built) == [0, 2]
+
+def patched(name: str, original: Callable[..., Any], story: Any = tell) -> Callable[..., Any]:
+    return integration.story(name, story)(original)
+
+
+def test_a_story_is_told_around_the_call() -> None:
+    connection = SimpleNamespace()
+
+    def request(connection: Any, status: int) -> int:
+        call = connection.__dict__[EXCHANGE]
+        assert call.span is not None
+        call.end()
+        return status
+
+    assert patched("told", request)(connection, status=404) == 404
+    (span,) = memory.SPANS
+    assert span.name == "api"
+    assert isinstance(span.request, ClientRequest)
+
+
+def test_the_exception_is_the_same_object_and_ends_the_call() -> None:
+    connection = SimpleNamespace()
+    raised = ConnectionRefusedError("refused")
+
+    def request(connection: Any, status: int) -> None:
+        raise raised
+
+    with pytest.raises(ConnectionRefusedError) as caught:
+        patched("raises", request)(connection, 1)
+    assert caught.value is raised
+    assert raised.__cause__ is raised.__context__ is None
+    assert connection.__dict__[EXCHANGE] is None
+    (span,) = memory.SPANS
+    assert (span.flags, span.reason) == (("UF",), "ConnectionRefusedError: refused")
+
+
+@pytest.mark.parametrize("fault", ["before", "after", "no exchange"])
+def test_a_story_that_fails_is_not_noticed(fault: str) -> None:
+    def broken(connection: Any, status: int) -> Generator[Any, Any, None]:
+        if fault == "before":
+            raise RuntimeError("bug")
+        yield (
+            None
+            if fault == "no exchange"
+            else Exchange(
+                ClientRequest("GET", "http", "api", 80, "/"), None if fault == "after" else 5
+            )
+        )
+        raise RuntimeError("bug")
+
+    calls = []
+
+    def request(connection: Any, status: int) -> int:
+        calls.append((connection, status))
+        return 7
+
+    assert patched(f"broken {fault}", request, broken)("connection", 1) == 7
+    assert calls == [("connection", 1)]
+
+
+def test_ten_failures_switch_the_integration_off() -> None:
+    told = []
+
+    def broken(*args: Any) -> Generator[Any, Any, None]:
+        told.append(args)
+        raise RuntimeError("bug")
+        yield
+
+    function = patched("breaks often", lambda: 3, broken)
+    assert [function() for _ in range(20)] == [3] * 20
+    assert len(told) == guard.FAILURES_ALLOWED
+    assert guard.site("breaks often").off
+
+
+def test_no_story_is_told_of_a_call_that_is_not_recorded() -> None:
+    configure(random_sampling="0")
+    call = integration.inbound_environ({})
+    assert call is not None
+    CURRENT.set(integration.serving(call))
+
+    def never(*args: Any) -> Generator[Any, Any, None]:
+        raise AssertionError("told")
+        yield
+
+    assert patched("unrecorded", lambda: 3, never)() == 3
+    assert guard.site("unrecorded").failures == 0
+
+
+def test_an_argument_is_changed_by_position_or_name_and_else_left() -> None:
+    class Server:
+        def run(self, host: str, app: Any = None) -> tuple[str, Any]:
+            return host, app
+
+    change = integration.argument("changed", "app", 1, lambda app: f"<{app}>")
+    run = change(Server.run)
+    assert run(Server(), "h", "a") == ("h", "<a>")
+    assert run(Server(), "h", app="a") == ("h", "<a>")
+    assert run(Server(), "h") == ("h", None)
+
+
+def test_a_change_that_fails_leaves_the_arguments() -> None:
+    def broken(app: Any) -> Any:
+        raise RuntimeError("bug")
+
+    run = integration.argument("unchanged", "app", 0, broken)(lambda self, app: app)
+    assert run(None, "a") == "a"
+    assert guard.site("unchanged").failures == 1
+
+
+def test_the_call_that_is_served_can_be_told_its_route() -> None:
+    assert integration.served_call() is None
+    call = integration.inbound_environ({"HTTP_HOST": "api"})
+    assert call is not None
+    assert call.span is not None
+    CURRENT.set(integration.serving(call))
+    assert integration.served_call() is call
+    assert integration.is_serving(call)
+    call.span.request = ServerRequest("GET", "http", "api", "/a/1", "HTTP/1.1", "", "", 0)
+    integration.tell_route(call.span, "/a/<n>")
+    assert call.span.request.route == "/a/<n>"
+    CURRENT.set(context.EMPTY)
+    assert not integration.is_serving(call)
+    assert not integration.is_serving(None)
+
+
+def test_off_means_nothing() -> None:
+    configure(mode="off")
+    assert integration.inbound_environ({}) is None
+    assert integration.outbound() is None
+    assert not integration.makes_spans()
