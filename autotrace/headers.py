@@ -7,7 +7,8 @@ works on one shape.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
+from itertools import islice
 
 
 class Known(dict[str, str]):
@@ -47,6 +48,10 @@ NO_HEADERS = Known()
 # Further values of repeated names that are kept: no sane message has more.
 _MOST_REPEATED = 100
 
+# No server takes that many headers in a request, its own entries in the environ included. What
+# costs time for every header stops there, so that a flood of small ones costs nothing.
+MANY = 512
+
 
 class Names:
     """The header names to look for, in each spelling that containers use.
@@ -71,7 +76,11 @@ def capture_environ(environ: Mapping[str, object], names: Names) -> Known:
 
     The intersection walks the environ in C: a request with none of our headers costs nothing else.
     """
-    found = names.environ_keys.intersection(environ)
+    if len(environ) < MANY:
+        found: Set[str] = names.environ_keys.intersection(environ)
+    else:
+        # Walks our names instead, for a few instructions more.
+        found = environ.keys() & names.environ_keys
     if not found:
         return NO_HEADERS
     known = Known()
@@ -88,7 +97,7 @@ def capture_environ(environ: Mapping[str, object], names: Names) -> Known:
 
 def _capture_family(environ: Mapping[str, object], prefix: str, known: Known) -> None:
     start = "HTTP_" + prefix.upper().replace("-", "_")
-    for key, value in environ.items():
+    for key, value in islice(environ.items(), MANY):
         if key.startswith(start) and type(value) is str:
             known[key[5:].lower().replace("_", "-")] = value
 

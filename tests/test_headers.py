@@ -23,6 +23,17 @@ def test_a_family_is_captured_when_its_header_announces_it() -> None:
     assert announced == {"uber-trace-id": "1:2:0:1", "uberctx-user-id": "7", "uberctx-a": "b"}
 
 
+def test_an_environ_of_any_size_gives_its_known_names() -> None:
+    environ = {**{f"HTTP_X_{number}": "" for number in range(5000)}, "HTTP_TRACEPARENT": "00-A"}
+    assert capture_environ(environ, NAMES) == {"traceparent": "00-A"}
+
+
+def test_a_family_has_no_more_members_than_a_request_has_headers() -> None:
+    family = {f"HTTP_UBERCTX_{number}": "x" for number in range(5000)}
+    announced = capture_environ({"HTTP_UBER_TRACE_ID": "1:2:0:1", **family}, NAMES)
+    assert 100 < len(announced) < 1000
+
+
 def test_pairs_keep_repeated_names_in_their_order() -> None:
     pairs = [("TraceState", "a=1"), ("Host", "h"), ("tracestate", "b=2"), ("traceparent", "00")]
     known = capture_pairs(pairs, NAMES)
