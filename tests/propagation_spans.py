@@ -6,15 +6,17 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
-from autotrace.headers import Known
+from autotrace.headers import Repeated
 
 HEX_SPAN = st.integers(1, 2**64 - 1).map("{:016x}".format)
 HEX_TRACE = HEX_SPAN | st.integers(1, 2**128 - 1).map("{:032x}".format)
 
 
-def known(**headers: str) -> Known:
-    """Headers by name, with `_` for `-`."""
-    return Known({name.replace("_", "-"): value for name, value in headers.items()})
+def known(**named: str) -> Repeated:
+    """Headers by name, with `_` for `-`; a test may repeat some."""
+    headers = Repeated({name.replace("_", "-"): value for name, value in named.items()})
+    headers.repeated = ()
+    return headers
 
 
 @dataclass
