@@ -1,0 +1,113 @@
+"""The program that is measured: a Flask application called through WSGI in this process.
+
+It knows nothing of tracing. `python -m benchmarks.load --requests N` prints the nanoseconds of CPU
+that N requests took, those of other threads included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable
+from http.client import HTTPConnection
+from time import process_time_ns
+from typing import Any
+
+from benchmarks.inbound import KINDS, environ, fresh
+
+CLIENTS = ("none", "urllib3", "http.client", "requests")
+WARM_UP = 50
+# Fewer than an exporter's queue takes, so that every span is delivered and paid for.
+BETWEEN_FLUSHES = 500
+
+Call = Callable[[], object]
+
+
+def _caller(client: str, port: int) -> Call:
+    """What the view calls: one GET over a connection that stays open."""
+    url = f"http://127.0.0.1:{port}/stock/42"
+    headers = {"Accept": "application/json"}
+    if client == "urllib3":
+        import urllib3
+
+        pool = urllib3.PoolManager()
+        return lambda: pool.request("GET", url, headers=headers)
+    if client == "requests":
+        import requests
+
+        session = requests.Session()
+        session.trust_env = False
+        return lambda: session.get(url, headers=headers)
+    if client == "http.client":
+        connection = HTTPConnection("127.0.0.1", port)
+
+        def get() -> bytes:
+            connection.request("GET", "/stock/42", headers=headers)
+            return connection.getresponse().read()
+
+        return get
+    return lambda: None
+
+
+def _application(call: Call) -> Callable[..., Iterable[bytes]]:
+    from flask import Flask
+
+    application = Flask("shop")
+
+    @application.get("/orders/<int:number>")
+    def order(number: int) -> str:
+        call()
+        return f"order {number}"
+
+    return application
+
+
+def _start_response(status: str, headers: list[tuple[str, str]], error: object = None) -> None:
+    assert status == "200 OK", status
+
+
+def _request(application: Callable[..., Iterable[bytes]], pattern: dict[str, Any]) -> None:
+    """One request, read and closed as a server does."""
+    body = application(fresh(pattern), _start_response)
+    for _ in body:
+        pass
+    close = getattr(body, "close", None)
+    if close is not None:
+        close()
+
+
+def _flush() -> None:
+    """Has the agent in this process, whichever it is, deliver what it holds."""
+    if "autotrace.integration" in sys.modules:
+        sys.modules["autotrace.integration"].flush()
+    elif "opentelemetry.sdk.trace" in sys.modules:
+        sys.modules["opentelemetry.trace"].get_tracer_provider().force_flush()
+    elif "ddtrace" in sys.modules:
+        sys.modules["ddtrace"].tracer.flush()
+
+
+def main() -> None:
+    """Warms up, then measures."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--requests", type=int, required=True)
+    parser.add_argument("--kind", choices=KINDS, default="browser")
+    parser.add_argument("--client", choices=CLIENTS, default="none")
+    parser.add_argument("--port", type=int, default=0)
+    options = parser.parse_args()
+
+    application = _application(_caller(options.client, options.port))
+    pattern = environ(options.kind)
+    for _ in range(WARM_UP):
+        _request(application, pattern)
+    _flush()
+    begun = process_time_ns()
+    for number in range(options.requests):
+        _request(application, pattern)
+        if number % BETWEEN_FLUSHES == BETWEEN_FLUSHES - 1:
+            _flush()
+    _flush()
+    print(process_time_ns() - begun)
+
+
+if __name__ == "__main__":
+    main()
