@@ -1,0 +1,81 @@
+"""`python -m benchmarks NAME`: measures, and prints a table."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from benchmarks import against, instructions, outbound, variants, wsgi
+from benchmarks.server import serving
+from benchmarks.table import machine
+
+NAMES = {
+    "wsgi": "a request through Flask in one process, without and with trace headers",
+    "outbound": "the same with one call to another process by urllib3, http.client, requests",
+    "start": "the start of `python -c pass` and of `import flask, requests`",
+    "encode": "spans to bytes, beside OpenTelemetry's encoder",
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="What tracing costs, in turns with the same program without it.",
+        epilog="\n".join(f"  {name:9} {about}" for name, about in NAMES.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument("name", choices=NAMES)
+    made.add_argument(
+        "--instructions", action="store_true", help="count instructions with callgrind"
+    )
+    made.add_argument("--rounds", type=int, default=7, help="rounds of CPU time (7)")
+    made.add_argument("--requests", type=int, help="requests a run (10000; 250 when counted)")
+    made.add_argument("--against", default="", help="public agents beside ours: otel,ddtrace")
+    return made
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one benchmark."""
+    options = parser().parse_args(arguments)
+    others = [name for name in options.against.split(",") if name]
+    unknown = [name for name in others if name not in against.AGENTS]
+    if unknown:
+        parser().error(f"--against takes {', '.join(against.AGENTS)}; not {', '.join(unknown)}")
+    if options.instructions and not instructions.available():
+        print(instructions.ABSENT, file=sys.stderr)
+        return 1
+    print(machine())
+    with serving() as port:
+        more = [against.variant(name, port) for name in others]
+        for name in others:
+            print(f"{name}: {against.versions(name)}")
+        print(flush=True)
+        if options.name == "start":
+            from benchmarks import start
+
+            print(start.measure(options.rounds, more))
+        elif options.name == "encode":
+            from benchmarks import encode
+
+            print(encode.measure(options.rounds, max(1, (options.requests or 2560) // 512)))
+        else:
+            _requests(options, port, more)
+    return 0
+
+
+def _requests(options: argparse.Namespace, port: int, more: list[variants.Variant]) -> None:
+    if options.name == "wsgi":
+        rows = wsgi.budgeted(port)
+        for variant in more:
+            rows += [wsgi.single(wsgi.Case(variant, kind)) for kind in ("browser", "mesh")]
+    else:
+        rows = outbound.rows(port, more)
+    if options.instructions:
+        print(wsgi.count(rows, port, options.requests or 250))
+    else:
+        print(wsgi.clock(rows, port, options.requests or 10000, options.rounds))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
