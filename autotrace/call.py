@@ -10,7 +10,7 @@ from opentelemetry.trace import SpanContext
 from autotrace import guard, ids
 from autotrace.facts import Failure, Response
 from autotrace.headers import Known
-from autotrace.request_id import generate
+from autotrace.request_id import generate, set_reason
 from autotrace.span import Span, Unrecorded, otel_context
 
 if TYPE_CHECKING:
@@ -45,10 +45,12 @@ class Inbound(Unrecorded):
     # What the program sees of the baggage that arrived.
     baggage: object = None
     _passive: Outbound | None = None
-    # A request id that arrived, or None for one made of `bits` when it is first needed.
-    _request_id: str | None = None
+    # The request id is made when it is first needed: of one that arrived, or else of random bits,
+    # with the digit of the trace reason in it.
+    given: str | None = None
     bits = 0
     digit = ""
+    _request_id: str | None = None
 
     def __init__(self, core: Core, known: Known, arrived: tuple[str, ...]) -> None:
         self.core = core
@@ -60,12 +62,13 @@ class Inbound(Unrecorded):
         """The request id to send on, the trace reason packed into it; empty without any."""
         made = self._request_id
         if made is None:
-            made = self._request_id = generate(self.bits, self.digit)
+            given = self.given
+            if given is None:
+                made = generate(self.bits, self.digit)
+            else:
+                made = set_reason(given, self.digit) if self.digit else given
+            self._request_id = made
         return made
-
-    @request_id.setter
-    def request_id(self, given: str) -> None:
-        self._request_id = given
 
     def get_span_context(self) -> SpanContext:
         """The ids that arrived, or new ones: what an unrecorded span of the program continues."""

@@ -70,7 +70,11 @@ class Core:
             return call
         if self.propagating:
             return Inbound(self, known, ())
-        parent, arrived, others, wish = propagation.extract(known, self.order)
+        if len(known) == 1 and REQUEST_ID in known:
+            # Nothing else comes from outside of a mesh that only makes ids.
+            parent, arrived, others, wish = propagation.NOTHING
+        else:
+            parent, arrived, others, wish = propagation.extract(known, self.order)
         call = Inbound(self, known, arrived)
         if parent is not None:
             call.trace_id = parent.trace_id
@@ -122,16 +126,22 @@ class Core:
             reason = SAMPLING if (bits >> 96) % TEN_THOUSAND < share else NOT_TRACED
         if reason != NOT_TRACED:
             call.sampled = 1
-        call.digit = reason if sampler.packs else NOT_TRACED
+        call.digit = reason if sampler.packs and sampler.by_request_id else NOT_TRACED
 
     def _follow(self, call: Inbound, given: str, client: bool, forced: bool) -> None:
-        """The decision by the request id that arrived; without one, by the trace id."""
-        if not call.trace_id:
-            # Its randomness decides where the request id has no number.
-            call.trace_id = self.new_trace_id()
-        reason, call.request_id = self._sampler.follow(
-            given, call.trace_id, client, forced, ids.random_percent_draw
-        )
+        """The decision by the request id that arrived; where it has no number, by the trace id."""
+        sampler = self._sampler
+        integer = request_id.to_integer(given)
+        if integer is not None:
+            reason, call.digit = sampler.follow(
+                given, integer, client, forced, ids.random_percent_draw
+            )
+        else:
+            if not call.trace_id:
+                call.trace_id = self.new_trace_id()
+            integer = sampling.trace_integer(call.trace_id)
+            reason = sampler.decide(integer, client, forced, ids.random_percent_draw)
+        call.given = given
         if reason != NOT_TRACED:
             call.sampled = 1
 
@@ -337,8 +347,12 @@ def _names(config: Config, propagating: bool) -> Names:
     """The request headers to look for."""
     names = {*propagation.OWNER, REQUEST_ID, *config.forward_headers}
     if not propagating:
-        names |= {CLIENT_TRACE_ID, FORCE_TRACE, FORWARDED_FOR, *header_names(config.custom_tags)}
-    return Names(names, propagation.FAMILIES)
+        names |= {CLIENT_TRACE_ID, FORCE_TRACE, *header_names(config.custom_tags)}
+    families = {**propagation.FAMILIES, FORCE_TRACE: FORWARDED_FOR}
+    if config.use_remote_address:
+        names.add(FORWARDED_FOR)
+    # The client's address only matters where somebody asks to be believed.
+    return Names(names, families)
 
 
 def _exclusion(rules: Sequence[str]) -> Callable[[str, str], bool] | None:

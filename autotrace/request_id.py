@@ -20,8 +20,6 @@ _REASONS = frozenset((SAMPLING, SERVICE_FORCED, CLIENT_FORCED))
 # A random digit -> the same with UUID's variant bits.
 _VARIANT = {f"{digit:x}": "89ab"[digit & 3] for digit in range(16)}
 
-_from_hex = bytes.fromhex
-
 
 def generate(bits: int, reason: str = NOT_TRACEABLE) -> str:
     """A UUID of version 4 from 128 random bits; the top 32 are its integer."""
@@ -34,12 +32,14 @@ def generate(bits: int, reason: str = NOT_TRACEABLE) -> str:
 
 def to_integer(request_id: str) -> int | None:
     """The number for stable sampling: the first eight characters, if all are hex digits."""
-    try:
-        head = _from_hex(request_id[:8])
-    except ValueError:
-        return None
-    # `fromhex` skips blanks, so that fewer bytes are no eight digits.
-    return int.from_bytes(head, "big") if len(head) == 4 else None
+    head = request_id[:8]
+    # `int` would take signs, blanks and underscores, digits of other scripts, and "0x".
+    if len(head) == 8 and head.isalnum() and head.isascii() and head[1] not in "xX":
+        try:
+            return int(head, 16)
+        except ValueError:
+            return None
+    return None
 
 
 def get_reason(request_id: str) -> str:

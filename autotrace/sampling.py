@@ -15,8 +15,6 @@ from autotrace.request_id import (
     SAMPLING,
     SERVICE_FORCED,
     get_reason,
-    set_reason,
-    to_integer,
 )
 
 if TYPE_CHECKING:
@@ -122,35 +120,28 @@ class Sampler:
     def follow(
         self,
         request_id: str,
-        trace_id: str,
+        integer: int,
         client_trace_id: bool,
         force_trace: bool,
         draw: Callable[[], int],
     ) -> tuple[str, str]:
-        """Reason and id to send on, for an id that arrived.
+        """The reason for an id that arrived, by its integer and the reason packed into it.
 
-        An id without an integer is decided by the random part of `trace_id`, and never changed;
-        without a trace id it is not traced.
+        Second the digit to pack into it, or nothing where it stays as it is: where nothing was
+        decided, the digit of a UUID of version 7, say, is left alone.
         """
         if not self.by_request_id:
-            return SAMPLING, request_id
-        integer = to_integer(request_id)
-        if integer is None:
-            if not trace_id:
-                return NOT_TRACEABLE, request_id
-            integer = trace_integer(trace_id)
-            return self.decide(integer, client_trace_id, force_trace, draw), request_id
+            return SAMPLING, ""
         shares = self.fractions
         value = integer % TEN_THOUSAND
         reason = get_reason(request_id) if self.packs else NOT_TRACEABLE
         if reason == NOT_TRACEABLE:
             reason = _wanted(value, shares, client_trace_id, force_trace, draw)
             if reason == NOT_TRACEABLE:
-                # Nothing was decided here, so that the digit of a UUID of version 7 stays.
-                return reason, request_id
+                return reason, ""
         if value % shares.overall_of >= shares.overall:
             reason = NOT_TRACEABLE
-        return reason, set_reason(request_id, reason) if self.packs else request_id
+        return reason, reason if self.packs else ""
 
 
 def _wanted(
@@ -178,10 +169,3 @@ def decision(reason: str, health_check: bool = False) -> tuple[str, bool]:
     if health_check:
         return HEALTH_CHECK, False
     return reason, reason != NOT_TRACEABLE
-
-
-def settle(wish: int | None, reason: str) -> int:
-    """The sampled state by the `standard` rules: what the caller said wins, in both directions."""
-    if wish is None:
-        return 0 if reason == NOT_TRACEABLE else 1
-    return wish

@@ -14,6 +14,8 @@ from autotrace.request_id import (
     SERVICE_FORCED,
     generate,
     get_reason,
+    set_reason,
+    to_integer,
 )
 from autotrace.sampling import (
     COUNTERS,
@@ -25,7 +27,6 @@ from autotrace.sampling import (
     client_fraction,
     decision,
     fraction,
-    settle,
     trace_integer,
 )
 
@@ -97,6 +98,16 @@ FOLLOWED = [
 ]
 
 
+def follow(
+    sampler: Sampler, request_id: str, client: bool, force: bool, draw: Callable[[], int]
+) -> tuple[str, str]:
+    """The reason, and the id as it is sent on."""
+    integer = to_integer(request_id)
+    assert integer is not None
+    reason, digit = sampler.follow(request_id, integer, client, force, draw)
+    return reason, set_reason(request_id, digit) if digit else request_id
+
+
 @pytest.mark.parametrize(
     ("client", "rand", "overall", "digit", "traced_by_client", "forced", "draw", "reason"),
     FOLLOWED,
@@ -113,47 +124,32 @@ def test_an_id_that_arrived(
 ) -> None:
     sampler = Sampler(Fractions.of_percents(client, rand, overall))
     drawn = undrawn if draw is None else drawing(draw)
-    followed = sampler.follow(ID.format(digit), "", traced_by_client, forced, drawn)
+    followed = follow(sampler, ID.format(digit), traced_by_client, forced, drawn)
     assert followed == (reason, ID.format(reason))
 
 
 @pytest.mark.parametrize(("overall", "kept"), [(100, ID.format("7")), (0, ID.format("7"))])
 def test_the_digit_of_a_uuid7_stays_where_nothing_is_decided(overall: float, kept: str) -> None:
     sampler = Sampler(Fractions.of_percents(100, 0, overall))
-    assert sampler.follow(ID.format("7"), "", False, False, undrawn) == (NOT_TRACEABLE, kept)
+    assert follow(sampler, ID.format("7"), False, False, undrawn) == (NOT_TRACEABLE, kept)
 
 
 def test_the_digit_of_a_uuid7_is_overwritten_by_a_decision_that_is_taken_back() -> None:
     sampler = Sampler(Fractions.of_percents(100, 100, 0))
-    assert sampler.follow(ID.format("7"), "", False, False, undrawn) == (NOT_TRACEABLE, PLAIN)
+    assert follow(sampler, ID.format("7"), False, False, undrawn) == (NOT_TRACEABLE, PLAIN)
 
 
 def test_packing_off_neither_reads_nor_writes_the_reason() -> None:
     sampler = Sampler(Fractions.of_percents(random=0), packs=False)
     forced = ID.format("a")
-    assert sampler.follow(forced, "", False, False, undrawn) == (NOT_TRACEABLE, forced)
-    assert sampler.follow(PLAIN, "", False, True, undrawn) == (SERVICE_FORCED, PLAIN)
+    assert follow(sampler, forced, False, False, undrawn) == (NOT_TRACEABLE, forced)
+    assert follow(sampler, PLAIN, False, True, undrawn) == (SERVICE_FORCED, PLAIN)
 
 
 def test_without_the_request_id_everything_is_sampled() -> None:
     sampler = Sampler(Fractions.of_percents(0, 0, 0), by_request_id=False)
-    assert sampler.follow(PLAIN, "", False, False, undrawn) == (SAMPLING, PLAIN)
+    assert follow(sampler, PLAIN, False, False, undrawn) == (SAMPLING, PLAIN)
     assert sampler.decide(7, False, False, undrawn) == SAMPLING
-
-
-def test_an_id_without_integer_is_never_traced_by_envoys_rule() -> None:
-    sampler = Sampler(Fractions.of_percents())
-    assert sampler.follow("bb", "", True, True, undrawn) == (NOT_TRACEABLE, "bb")
-
-
-def test_an_id_without_integer_is_decided_by_the_trace_id_and_never_changed() -> None:
-    remainder = trace_integer(TRACE) % 10000
-    free_form = "order-4711-of-the-shop-with-36-signs"
-    assert len(free_form) == 36
-    below = Sampler(Fractions.of_percents(random=(remainder + 1) / 100))
-    assert below.follow(free_form, TRACE, False, False, undrawn) == (SAMPLING, free_form)
-    above = Sampler(Fractions.of_percents(random=remainder / 100))
-    assert above.follow(free_form, TRACE, False, False, undrawn) == (NOT_TRACEABLE, free_form)
 
 
 def test_a_short_and_a_widened_trace_id_have_one_number() -> None:
@@ -173,7 +169,7 @@ def test_a_routes_fractions_may_have_other_denominators(
     share: tuple[int, int], reason: str
 ) -> None:
     sampler = Sampler(Fractions((100, 100), share, (100, 100)))
-    assert sampler.follow(PLAIN, "", False, False, undrawn)[0] == reason
+    assert follow(sampler, PLAIN, False, False, undrawn)[0] == reason
 
 
 @pytest.mark.parametrize("percent", [0, 0.01, 1, 33.33, 50, 99.99, 100])
@@ -196,7 +192,7 @@ def test_an_id_is_decided_alike_when_it_is_made_and_when_it_arrives() -> None:
         reason = sampler.decide(bits >> 96, False, False, undrawn)
         arrived = generate(bits)
         assert int(arrived[:8], 16) == bits >> 96
-        assert sampler.follow(arrived, "", False, False, undrawn) == (
+        assert follow(sampler, arrived, False, False, undrawn) == (
             reason,
             generate(bits, reason),
         )
@@ -218,19 +214,3 @@ def test_from_reason_to_decision(
 ) -> None:
     assert decision(reason, health_check) == verdict
     assert COUNTERS[verdict[0]] == counter
-
-
-@pytest.mark.parametrize(
-    ("wish", "reason", "sampled"),
-    [
-        (None, NOT_TRACEABLE, 0),
-        (None, SAMPLING, 1),
-        (0, CLIENT_FORCED, 0),
-        (1, NOT_TRACEABLE, 1),
-        (2, NOT_TRACEABLE, 2),
-    ],
-)
-def test_what_the_caller_said_wins_in_both_directions(
-    wish: int | None, reason: str, sampled: int
-) -> None:
-    assert settle(wish, reason) == sampled
