@@ -22,7 +22,8 @@ import os, threading
 from flask import Flask
 
 app = Flask(__name__)
-print("threads at import:", [each.name for each in threading.enumerate()])
+# One write, so that the lines of several workers do not mix.
+os.write(1, f"threads at import: {[each.name for each in threading.enumerate()]}\\n".encode())
 
 @app.get("/")
 def index():
