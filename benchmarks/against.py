@@ -70,7 +70,7 @@ def variant(name: str, port: int) -> Variant:
         subprocess.run(install, check=True)
     found = next(home.glob(f"lib/python*/site-packages/{agent.folder}"))
     settings = {"PYTHONPATH": str(found), **agent.settings(port)}
-    return Variant(f"{name}, sent", settings, (str(python),))
+    return Variant(f"{name}, sent", settings, str(python))
 
 
 def versions(name: str) -> str:

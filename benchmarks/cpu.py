@@ -45,7 +45,7 @@ def interleaved(
 
 def microseconds(variant: Variant, requests: int, arguments: Sequence[str]) -> float:
     """The CPU time of one request of `benchmarks.load`."""
-    command = (*variant.python, "-m", "benchmarks.load", "--requests", str(requests), *arguments)
+    command = (variant.python, "-m", "benchmarks.load", "--requests", str(requests), *arguments)
     done = subprocess.run(
         command,
         cwd=ROOT,

@@ -33,7 +33,7 @@ def counted(
     """The instructions of one request, for each case of a variant and the load's arguments."""
 
     def totals(requests: int) -> list[int]:
-        return list(pool.map(lambda case: _total(*case, requests), cases.values()))
+        return list(pool.map(lambda case: _total(case[0], case[1], requests), cases.values()))
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         # The first runs write what Python compiles, which is not to be counted.
@@ -51,8 +51,12 @@ def _total(variant: Variant, arguments: Sequence[str], requests: int) -> int:
             "valgrind",
             "--tool=callgrind",
             f"--callgrind-out-file={os.devnull}",
-            *variant.python,
-            *("-m", "benchmarks.load", "--requests", str(requests), *arguments),
+            variant.python,
+            "-m",
+            "benchmarks.load",
+            "--requests",
+            str(requests),
+            *arguments,
         ),
         cwd=ROOT,
         env=variant.environment(),

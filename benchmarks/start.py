@@ -70,7 +70,7 @@ def _run(case: Case) -> float:
     if quantity.name == "modules":
         program = COUNT
     process = subprocess.Popen(
-        (*variant.python, "-c", program),
+        (variant.python, "-c", program),
         cwd=ROOT.parent,
         env=variant.environment(),
         stdout=subprocess.PIPE,

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
-class Variant(NamedTuple):
-    """A way to run a program: what its environment has more, and what stands before `python`."""
+@dataclass(frozen=True)
+class Variant:
+    """A way to run a program: its environment's further variables, and its Python."""
 
     name: str
-    settings: dict[str, str]
-    python: tuple[str, ...] = (sys.executable,)
+    settings: dict[str, str] = field(compare=False)
+    python: str = sys.executable
 
     def environment(self) -> dict[str, str]:
         """The whole environment: ours without any tracing, then what this variant sets."""

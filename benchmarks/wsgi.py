@@ -23,9 +23,6 @@ class Case(NamedTuple):
     kind: str = "browser"
     client: str = "none"
 
-    def __hash__(self) -> int:
-        return hash((self.variant.name, self.kind, self.client))
-
     def arguments(self, port: int) -> Sequence[str]:
         """The arguments of `benchmarks.load`."""
         return "--kind", self.kind, "--client", self.client, "--port", str(port)
