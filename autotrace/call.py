@@ -9,8 +9,8 @@ from opentelemetry.trace import SpanContext
 
 from autotrace import guard, ids
 from autotrace.facts import Failure, Response
-from autotrace.headers import Known
-from autotrace.request_id import generate, set_reason
+from autotrace.headers import NO_HEADERS, Known
+from autotrace.request_id import NOT_TRACEABLE, generate, set_reason
 from autotrace.span import Span, Unrecorded, otel_context
 
 if TYPE_CHECKING:
@@ -29,7 +29,9 @@ class Inbound(Unrecorded):
     calls hand on the ids that arrived. `sampled` is 0, 1, or 2 for debug.
     """
 
-    # Attributes of the class, so that one is made by four assignments: most requests need no more.
+    # Attributes of the class, so that one is made by few assignments: most requests need no more.
+    known = NO_HEADERS
+    arrived: tuple[str, ...] = ()
     trace_id = ""
     span_id = ""
     parent_id = ""
@@ -45,17 +47,20 @@ class Inbound(Unrecorded):
     # What the program sees of the baggage that arrived.
     baggage: object = None
     _passive: Outbound | None = None
-    # The request id is made when it is first needed: of one that arrived, or else of random bits,
-    # with the digit of the trace reason in it.
+    # The request id is made when it is first needed: of one that arrived, or else of a random
+    # number, with the digit of the trace reason in it.
     given: str | None = None
-    bits = 0
+    number = 0
     digit = ""
     _request_id: str | None = None
 
-    def __init__(self, core: Core, known: Known, arrived: tuple[str, ...]) -> None:
+    def __init__(
+        self, core: Core, known: Known = NO_HEADERS, arrived: tuple[str, ...] = ()
+    ) -> None:
         self.core = core
-        self.known = known
-        self.arrived = arrived
+        if known:
+            self.known = known
+            self.arrived = arrived
 
     @property
     def request_id(self) -> str:
@@ -64,7 +69,8 @@ class Inbound(Unrecorded):
         if made is None:
             given = self.given
             if given is None:
-                made = generate(self.bits, self.digit)
+                bits = self.number << 96 | ids.random_bits(96)
+                made = generate(bits, self.digit or NOT_TRACEABLE)
             else:
                 made = set_reason(given, self.digit) if self.digit else given
             self._request_id = made

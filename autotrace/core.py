@@ -20,7 +20,7 @@ from autotrace import ids, propagation, request_id, sampling, trust
 from autotrace.call import Inbound, Outbound, Pairs
 from autotrace.context import CALL, CURRENT, SPAN, Context, suppressed
 from autotrace.custom_tags import header_names
-from autotrace.headers import NO_HEADERS, Known, Names
+from autotrace.headers import Known, Names
 from autotrace.propagation import baggage
 from autotrace.span import CLIENT, INTERNAL, SERVER, Link, Reading, Span
 
@@ -58,18 +58,20 @@ class Core:
 
     # Inbound.
 
-    def inbound(self, known: Known, excluded: bool = False, peer: str = "") -> Inbound | None:
+    def inbound(
+        self, known: Known, excluded: bool = False, peer: str | None = ""
+    ) -> Inbound | None:
         """Begins a call: reads its headers, decides, and starts its span if it is sampled."""
         if not known:
             if self.propagating:
                 return None
-            call = Inbound(self, known, ())
+            call = Inbound(self)
             self._decide_new(call, False, False)
             if call.sampled and not excluded:
                 self._record(call)
             return call
         if self.propagating:
-            return Inbound(self, known, ())
+            return Inbound(self, known)
         if len(known) == 1 and REQUEST_ID in known:
             # Nothing else comes from outside of a mesh that only makes ids.
             parent, arrived, others, wish = propagation.NOTHING
@@ -85,7 +87,7 @@ class Core:
                 call.tracestate = parent.tracestate
             if parent.random:
                 call.random = True
-        self._decide(call, peer)
+        self._decide(call, peer or "")
         if wish is not None:
             # The caller's word counts, in both directions.
             call.sampled = wish
@@ -117,16 +119,19 @@ class Core:
         if not self._generate:
             self._follow(call, "", client, forced)
             return
-        # Bits and digit are all that is needed until the id is sent or read.
-        bits = call.bits = ids.random_bits(128)
-        sampler, share = self._sampler, self._sampler.share
+        # Number and digit are all that is needed until the id is sent or read.
+        number = call.number = ids.random_bits(32)
+        sampler = self._sampler
+        share = sampler.share
         if client or forced or share is None:
-            reason = sampler.decide(bits >> 96, client, forced, ids.random_percent_draw)
+            reason = sampler.decide(number, client, forced, ids.random_percent_draw)
+            sampled = reason != NOT_TRACED
         else:
-            reason = SAMPLING if (bits >> 96) % TEN_THOUSAND < share else NOT_TRACED
-        if reason != NOT_TRACED:
+            reason, sampled = SAMPLING, number % TEN_THOUSAND < share
+        if sampled:
             call.sampled = 1
-        call.digit = reason if sampler.packs and sampler.by_request_id else NOT_TRACED
+            if sampler.packs and sampler.by_request_id:
+                call.digit = reason
 
     def _follow(self, call: Inbound, given: str, client: bool, forced: bool) -> None:
         """The decision by the request id that arrived; where it has no number, by the trace id."""
@@ -233,7 +238,7 @@ class Core:
 
     def root(self) -> Inbound:
         """A call without an inbound one, decided about like any other."""
-        call = Inbound(self, NO_HEADERS, ())
+        call = Inbound(self)
         self._decide_new(call, False, False)
         return call
 

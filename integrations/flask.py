@@ -12,6 +12,7 @@ from autotrace.integration import Inbound, Patches
 from autotrace.integrations import wsgi
 
 SITE = integration.site("flask")
+_DATA = frozenset((list, tuple))
 
 
 def patch(module: ModuleType, patches: Patches) -> None:
@@ -31,8 +32,10 @@ def _dispatch(original: Callable[..., Any]) -> Callable[..., Any]:
             integration.failed(SITE, error)
         response = original(self, *args, **kwargs)
         try:
-            if call is not None:
-                _tell_body(call, response)
+            # werkzeug puts an iterator of its own around a list, in which nothing of the program
+            # runs but these callbacks.
+            if call is not None and type(response.response) in _DATA:
+                call.sends_data = not response._on_close
         except Exception as error:
             integration.failed(SITE, error)
         return response
@@ -44,9 +47,3 @@ def _tell_route(call: Inbound) -> None:
     rule = sys.modules["flask.globals"].request.url_rule
     if rule is not None and call.span is not None:
         integration.tell_route(call.span, rule.rule)
-
-
-def _tell_body(call: Inbound, response: Any) -> None:
-    # werkzeug puts an iterator of its own around a list, and runs nothing in it but callbacks.
-    body = response.response
-    call.sends_data = (type(body) is list or type(body) is tuple) and not response._on_close
