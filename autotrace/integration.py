@@ -127,12 +127,11 @@ def inbound_environ(environ: Mapping[str, Any]) -> Inbound | None:
     if core is None:
         return None
     known = capture_environ(environ, core.names)
-    if core.excluded is None:
-        excluded = False
-    else:
+    excluded = False
+    if core.excluded is not None:
         path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
         excluded = core.excluded(environ.get("REQUEST_METHOD", ""), path)
-    return core.inbound(known, excluded, environ.get("REMOTE_ADDR") or "")
+    return core.inbound(known, excluded, environ.get("REMOTE_ADDR") if known else "")
 
 
 def is_serving(call: object) -> bool:
@@ -261,7 +260,7 @@ def _begin(call: Outbound, said: Exchange | Response) -> None:
             call.span.request = said.request
         if said.connection is not None:
             call.owned_above = True
-            said.connection.__dict__[EXCHANGE] = call
+            setattr(said.connection, EXCHANGE, call)
 
 
 def _forget(call: Outbound | None) -> None:
@@ -276,7 +275,7 @@ def _broke(
     try:
         if isinstance(said, Exchange) and said.connection is not None:
             # It may be used again, by a call that no story is told of.
-            said.connection.__dict__[EXCHANGE] = None
+            setattr(said.connection, EXCHANGE, None)
         call.failed(classify(error, call.on_wire))
     except Exception as fault:
         failed(here, fault)
