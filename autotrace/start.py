@@ -162,6 +162,10 @@ def _text(value: object) -> str:
         return str(value).lower() if isinstance(value, bool) else str(value)
     if isinstance(value, (list, tuple)) and all(isinstance(each, str) for each in value):
         return ",".join(value)
+    if isinstance(value, dict):
+        from urllib.parse import quote
+
+        return ",".join(f"{quote(str(name))}={quote(str(each))}" for name, each in value.items())
     import json
 
     return json.dumps(value)

@@ -120,6 +120,12 @@ def test_start_takes_settings_by_name(world: World) -> None:
     )
 
 
+def test_start_takes_pairs_as_a_dict(world: World) -> None:
+    autotrace.start(otlp_headers={"x-key": "a=b,c", "x-other": "d e"})
+    (given,) = world.configured
+    assert given.otlp_headers == {"x-key": "a=b,c", "x-other": "d e"}
+
+
 def test_a_setting_given_in_code_wins_over_the_environment(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

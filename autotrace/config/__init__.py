@@ -295,9 +295,6 @@ class Config:
         "Longest wait for an answer. In the OTEL_* variable, 1000 and more are milliseconds.",
         otel={"OTEL_EXPORTER_ZIPKIN_TIMEOUT": values.otel_seconds},
     )
-    zipkin_shared_span_context: bool = setting(
-        False, BOOLEAN, "A server span has its caller's span id, as Zipkin's first libraries did."
-    )
     jsonl_endpoint: str = setting(
         "", WORD, "File that `jsonl` appends to, a span a line.", shown="standard error"
     )
