@@ -281,7 +281,9 @@ class Core:
     def unrecorded(self, identity: Inbound, call: Inbound) -> Outbound:
         """The outbound side of what is not recorded."""
         if self.propagating:
-            return Outbound(None, propagation.carried(call.known, self.names.lower), [*call.known])
+            return Outbound(
+                None, propagation.carried(call.known, self.names.lower), tuple(call.known)
+            )
         identity.identify()
         return Outbound(None, *self._headers(identity, call))
 
