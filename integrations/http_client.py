@@ -8,6 +8,7 @@ from `putrequest` to the end of the response's body.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
@@ -43,7 +44,8 @@ def _putrequest(original: Callable[..., None]) -> Callable[..., None]:
 
 
 def _begin(connection: Any, method: str, url: str) -> None:
-    exchange: Outbound | bool | None = connection.__dict__.get(EXCHANGE)
+    # Not through `__dict__`: asking for that makes every attribute of an object slower to read.
+    exchange: Outbound | bool | None = getattr(connection, EXCHANGE, None)
     if exchange is False or SITE.off:
         return
     if exchange and not exchange.on_wire:  # type: ignore[union-attr]
@@ -51,8 +53,12 @@ def _begin(connection: Any, method: str, url: str) -> None:
         exchange.on_wire = True  # type: ignore[union-attr]
         return
     outbound = integration.outbound()
-    connection.__dict__[EXCHANGE] = outbound
-    if outbound is not None and outbound.span is not None:
+    if outbound is None:
+        if exchange is not None:
+            setattr(connection, EXCHANGE, None)
+        return
+    setattr(connection, EXCHANGE, outbound)
+    if outbound.span is not None:
         outbound.on_wire = True
         outbound.span.request = ClientRequest(
             method,
@@ -65,7 +71,7 @@ def _begin(connection: Any, method: str, url: str) -> None:
 
 def _endheaders(original: Callable[..., None]) -> Callable[..., None]:
     def endheaders(self: Any, *args: Any, **kwargs: Any) -> None:
-        outbound: Outbound | bool | None = self.__dict__.get(EXCHANGE)
+        outbound: Outbound | bool | None = getattr(self, EXCHANGE, None)
         if not isinstance(outbound, Outbound):
             return original(self, *args, **kwargs)
         try:
@@ -95,23 +101,29 @@ def _put_headers(buffer: list[bytes], outbound: Outbound) -> None:
 
     `buffer` is `HTTPConnection._buffer`: the request line, then a line a header, no line ends.
     """
-    head = b"\n".join(buffer).decode("latin-1").lower()
-    if integration.is_signed(head):
+    if integration.is_signed(b"\n".join(buffer).decode("latin-1").lower()):
         return
-    present = [name for name in outbound.replaced if f"\n{name}:" in head]
-    if present:
-        starts = tuple(f"{name}:".encode() for name in present)
-        buffer[1:] = [line for line in buffer[1:] if not line.lower().startswith(starts)]
-    buffer += [f"{name}: {value}".encode("latin-1") for name, value in outbound.pairs]
+    starts = _starts(outbound.replaced)
+    buffer[1:] = [line for line in buffer[1:] if not line.lower().startswith(starts)]
+    # One entry for all: lines are joined by their ends anyway.
+    lines = "\r\n".join([f"{name}: {value}" for name, value in outbound.pairs])
+    if lines:
+        buffer.append(lines.encode("latin-1"))
+
+
+@lru_cache(maxsize=256)
+def _starts(names: tuple[str, ...]) -> tuple[bytes, ...]:
+    """How the lines of these headers begin."""
+    return tuple(f"{name}:".encode() for name in names)
 
 
 def _getresponse(original: Callable[..., Any]) -> Callable[..., Any]:
     def getresponse(self: Any, *args: Any, **kwargs: Any) -> Any:
-        outbound: Outbound | bool | None = self.__dict__.get(EXCHANGE)
+        outbound: Outbound | bool | None = getattr(self, EXCHANGE, None)
         if not isinstance(outbound, Outbound):
             return original(self, *args, **kwargs)
         if outbound.span is None:
-            self.__dict__[EXCHANGE] = None
+            setattr(self, EXCHANGE, None)
             return original(self, *args, **kwargs)
         try:
             response = original(self, *args, **kwargs)
@@ -120,12 +132,12 @@ def _getresponse(original: Callable[..., Any]) -> Callable[..., Any]:
             _failed(self, outbound, error, connected=True)
             raise
         try:
-            self.__dict__[EXCHANGE] = None
+            setattr(self, EXCHANGE, None)
             outbound.answered(Response(response.status, _VERSIONS.get(response.version, "")))
             if response.isclosed():
                 outbound.end()
             else:
-                response.__dict__[EXCHANGE] = outbound
+                setattr(response, EXCHANGE, outbound)
         except Exception as error:
             integration.failed(SITE, error)
         return response
@@ -138,7 +150,7 @@ def _failed(connection: Any, outbound: Outbound, error: BaseException, connected
         # urllib3 goes on to read an answer after some failures to send.
         return
     try:
-        connection.__dict__[EXCHANGE] = None
+        setattr(connection, EXCHANGE, None)
         outbound.failed(integration.classify(error, connected))
     except Exception as fault:
         integration.failed(SITE, fault)
@@ -146,9 +158,10 @@ def _failed(connection: Any, outbound: Outbound, error: BaseException, connected
 
 def _close_conn(original: Callable[..., None]) -> Callable[..., None]:
     def _close_conn(self: Any, *args: Any, **kwargs: Any) -> None:
-        outbound: Outbound | None = self.__dict__.pop(EXCHANGE, None)
+        outbound: Outbound | None = getattr(self, EXCHANGE, None)
         if outbound is None:
             return original(self, *args, **kwargs)
+        delattr(self, EXCHANGE)
         try:
             return original(self, *args, **kwargs)
         finally:
