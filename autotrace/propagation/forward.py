@@ -51,6 +51,9 @@ def carried(known: Known, names: Set[str]) -> list[tuple[str, str]]:
     prefixes: tuple[str, ...] = ()
     if not _ANNOUNCING.isdisjoint(known):
         prefixes = tuple(FAMILIES[name] for name in _ANNOUNCING if name in known and name in names)
+    elif not known.repeated and acceptable("".join(known.values())):
+        # Nearly always: one look at all of them.
+        return [pair for pair in known.items() if pair[0] in names]
     pairs: list[tuple[str, str]] = []
     room = MAX_CARRIED
     for pair in chain(known.items(), known.repeated) if known.repeated else known.items():
