@@ -185,11 +185,12 @@ class Core:
             return None
         call = context.get(CALL)
         if self.propagating:
-            return call.passive() if isinstance(call, Inbound) else None
+            return call.passive() if type(call) is Inbound else None
         current = context.get(SPAN)
-        if current is call and isinstance(call, Inbound):
+        # By type: `isinstance` asks OpenTelemetry's abstract base class, in Python.
+        if current is call and type(call) is Inbound:
             outbound = call.passive()
-        elif isinstance(current, Span):
+        elif type(current) is Span:
             outbound = self._child(current, current.call)
         elif isinstance(current, trace.Span) and current.get_span_context().is_valid:
             outbound = self._below(current.get_span_context(), call)
