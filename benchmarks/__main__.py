@@ -30,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
         "--instructions", action="store_true", help="count instructions with callgrind"
     )
     made.add_argument("--rounds", type=int, default=7, help="rounds of CPU time (7)")
-    made.add_argument("--requests", type=int, help="requests a run (10000; 250 when counted)")
+    made.add_argument("--requests", type=int, help="requests a run (10000; 100 when counted)")
     made.add_argument("--against", default="", help="public agents beside ours: otel,ddtrace")
     return made
 
@@ -72,7 +72,7 @@ def _requests(options: argparse.Namespace, port: int, more: list[variants.Varian
     else:
         rows = outbound.rows(port, more)
     if options.instructions:
-        print(wsgi.count(rows, port, options.requests or 250))
+        print(wsgi.count(rows, port, options.requests or 100))
     else:
         print(wsgi.clock(rows, port, options.requests or 10000, options.rounds))
 

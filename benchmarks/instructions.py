@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from shutil import which
 from typing import TypeVar
 
+from benchmarks.cpu import microseconds
 from benchmarks.variants import ROOT, Variant
 
 ABSENT = "valgrind is not installed, so nothing is counted; Debian has it: apt-get install valgrind"
@@ -32,12 +33,14 @@ def counted(
 ) -> Mapping[Case, int]:
     """The instructions of one request, for each case of a variant and the load's arguments."""
 
+    for variant, arguments in cases.values():
+        # Writes what Python compiles, which is not to be counted.
+        microseconds(variant, 1, arguments)
+
     def totals(requests: int) -> list[int]:
         return list(pool.map(lambda case: _total(case[0], case[1], requests), cases.values()))
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        # The first runs write what Python compiles, which is not to be counted.
-        totals(0)
         once, twice = totals(requests), totals(2 * requests)
     return {
         case: (more - less) // requests for case, less, more in zip(cases, once, twice, strict=True)
