@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import against, instructions, outbound, variants, wsgi
+from benchmarks import instructions, outbound, wsgi
 from benchmarks.server import serving
 from benchmarks.table import machine
 
@@ -31,46 +31,33 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--rounds", type=int, default=7, help="rounds of CPU time (7)")
     made.add_argument("--requests", type=int, help="requests a run (10000; 100 when counted)")
-    made.add_argument("--against", default="", help="public agents beside ours: otel,ddtrace")
     return made
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one benchmark."""
     options = parser().parse_args(arguments)
-    others = [name for name in options.against.split(",") if name]
-    unknown = [name for name in others if name not in against.AGENTS]
-    if unknown:
-        parser().error(f"--against takes {', '.join(against.AGENTS)}; not {', '.join(unknown)}")
     if options.instructions and not instructions.available():
         print(instructions.ABSENT, file=sys.stderr)
         return 1
     print(machine())
     with serving() as port:
-        more = [against.variant(name, port) for name in others]
-        for name in others:
-            print(f"{name}: {against.versions(name)}")
         print(flush=True)
         if options.name == "start":
             from benchmarks import start
 
-            print(start.measure(options.rounds, more))
+            print(start.measure(options.rounds))
         elif options.name == "encode":
             from benchmarks import encode
 
             print(encode.measure(options.rounds, max(1, (options.requests or 2560) // 512)))
         else:
-            _requests(options, port, more)
+            _requests(options, port)
     return 0
 
 
-def _requests(options: argparse.Namespace, port: int, more: list[variants.Variant]) -> None:
-    if options.name == "wsgi":
-        rows = wsgi.budgeted(port)
-        for variant in more:
-            rows += [wsgi.single(wsgi.Case(variant, kind)) for kind in ("browser", "mesh")]
-    else:
-        rows = outbound.rows(port, more)
+def _requests(options: argparse.Namespace, port: int) -> None:
+    rows = wsgi.budgeted(port) if options.name == "wsgi" else outbound.rows(port)
     if options.instructions:
         print(wsgi.count(rows, port, options.requests or 100))
     else:

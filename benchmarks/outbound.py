@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from benchmarks import variants
 from benchmarks.load import CLIENTS
-from benchmarks.variants import Variant
 from benchmarks.wsgi import PROPAGATING, Case, Row, single
 
 
-def rows(port: int, more: list[Variant]) -> list[Row]:
+def rows(port: int) -> list[Row]:
     """Every client in every mode; the request is one that comes out of a mesh."""
     made = []
     for client in CLIENTS[1:]:
-        for variant in (variants.ALL, variants.exporting(port), *more):
+        for variant in (variants.ALL, variants.exporting(port)):
             made.append(_row(Case(variant, "mesh", client)))
         made.append(_row(Case(variants.NONE, "mesh-unsampled", client)))
         budget = PROPAGATING if client == "urllib3" else None

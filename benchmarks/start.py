@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from benchmarks import variants
@@ -33,23 +33,19 @@ QUANTITIES = (
 Case = tuple[Variant, Quantity]
 
 
-def measure(rounds: int, more: Sequence[Variant]) -> str:
+def measure(rounds: int) -> str:
     """The table of starts."""
-    agents = [variants.ALL, variants.PROPAGATE, *more]
+    agents = [variants.ALL, variants.PROPAGATE]
     cases: list[Case] = [
         (variant, quantity) for quantity in QUANTITIES for variant in (NOTHING, *agents)
     ]
     measured = interleaved(rounds, cases, _run)
-    lines = [
-        _line(variant, quantity, measured, variant in agents[:2])
-        for quantity in QUANTITIES
-        for variant in agents
-    ]
+    lines = [_line(variant, quantity, measured) for quantity in QUANTITIES for variant in agents]
     return table(("program", "agent", "", "without", "with", "added", "budget", ""), lines)
 
 
 def _line(
-    variant: Variant, quantity: Quantity, measured: Mapping[Case, Measured], ours: bool
+    variant: Variant, quantity: Quantity, measured: Mapping[Case, Measured]
 ) -> tuple[str, ...]:
     without = measured[NOTHING, quantity].middle
     with_it = measured[variant, quantity].middle
@@ -60,7 +56,7 @@ def _line(
         f"{without:.1f}",
         f"{with_it:.1f}",
         f"{with_it - without:.1f}",
-        *verdict(with_it - without, quantity.budget if ours else None),
+        *verdict(with_it - without, quantity.budget),
     )
 
 
