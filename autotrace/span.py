@@ -319,7 +319,7 @@ class Span(Unrecorded):
         text = "".join(format_exception(kind, exception, exception.__traceback__))
         described = {
             "exception.type": module + kind.__qualname__,
-            "exception.message": str(exception),
+            "exception.message": _words(exception),
             "exception.stacktrace": text,
             "exception.escaped": str(escaped),
             **(attributes or {}),
@@ -335,5 +335,13 @@ class Span(Unrecorded):
         """Ends it; an exception that passes is recorded and makes its status an error."""
         if exc_val is not None and isinstance(exc_val, Exception) and not self.end_ns:
             self.record_exception(exc_val)
-            self.set_status(StatusCode.ERROR, f"{type(exc_val).__name__}: {exc_val}")
+            self.set_status(StatusCode.ERROR, f"{type(exc_val).__name__}: {_words(exc_val)}")
         self.end()
+
+
+def _words(error: BaseException) -> str:
+    """An exception's message; what it raises when asked for it stays here."""
+    try:
+        return str(error)
+    except Exception:
+        return ""

@@ -83,6 +83,18 @@ def test_an_exception_that_passes_is_recorded_and_ends_it() -> None:
     assert one.end_ns
 
 
+def test_an_exception_that_cannot_say_what_it_is_passes_all_the_same() -> None:
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError("mute")
+
+    one = span()
+    with pytest.raises(Mute), one:
+        raise Mute
+    assert one.events[0].attributes["exception.message"] == ""
+    assert one.status_message == "Mute: "
+
+
 def test_ok_is_final_and_unset_changes_nothing() -> None:
     one = span()
     one.set_status(Status(StatusCode.ERROR, "bad"))
