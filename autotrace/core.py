@@ -73,7 +73,7 @@ class Core:
         if self.propagating:
             return Inbound(self, known)
         if len(known) == 1 and REQUEST_ID in known:
-            # Nothing else comes from outside of a mesh that only makes ids.
+            # Alone it names no span and wishes nothing.
             parent, arrived, others, wish = propagation.NOTHING
         else:
             parent, arrived, others, wish = propagation.extract(known, self.order)
@@ -204,22 +204,22 @@ class Core:
         """Below a span of ours."""
         if not isinstance(call, Inbound):
             return self._root()
-        span = self._span(CLIENT, parent.trace_id, parent.span_id, parent.tracestate, call)
+        return self._outbound(self._below_ours(CLIENT, parent), call)
+
+    def _below_ours(self, kind: int, parent: Span) -> Span:
+        """A span below one of ours, with all that is handed down."""
+        span = self._span(kind, parent.trace_id, parent.span_id, parent.tracestate, parent.call)
         if parent.sampled > 1:
             span.sampled = parent.sampled
         if parent.random:
             span.random = True
-        return self._outbound(span, call)
+        return span
 
     def _below(self, parent: SpanContext, call: object) -> Outbound:
         """Below a span that the program's own provider made: its ids and its decision count."""
         if not isinstance(call, Inbound):
             call = self.root()
-        trace_id, span_id = (
-            trace.format_trace_id(parent.trace_id),
-            trace.format_span_id(parent.span_id),
-        )
-        tracestate = parent.trace_state.to_header() if parent.trace_state else ""
+        trace_id, span_id, tracestate = _ids_of(parent)
         if parent.trace_flags.sampled:
             return self._outbound(self._span(CLIENT, trace_id, span_id, tracestate, call), call)
         elsewhere = Inbound(self, call.known, call.arrived)
@@ -248,20 +248,14 @@ class Core:
         parent = context.get(SPAN)
         call = context.get(CALL)
         if isinstance(parent, Span):
-            ids_above = (parent.trace_id, parent.span_id, parent.tracestate)
-            call = parent.call
-        elif isinstance(parent, Inbound):
+            return self._below_ours(kind, parent)
+        if isinstance(parent, Inbound):
             return parent
-        elif isinstance(parent, trace.Span) and parent.get_span_context().is_valid:
+        if isinstance(parent, trace.Span) and parent.get_span_context().is_valid:
             above = parent.get_span_context()
             if not above.trace_flags.sampled:
                 return NonRecordingSpan(above)
-            state = above.trace_state.to_header() if above.trace_state else ""
-            ids_above = (
-                trace.format_trace_id(above.trace_id),
-                trace.format_span_id(above.span_id),
-                state,
-            )
+            ids_above = _ids_of(above)
             call = call if isinstance(call, Inbound) else self.root()
         else:
             call = self.root()
@@ -333,6 +327,15 @@ class Core:
                 pairs += carried
                 names = (*names, *(name for name, _ in carried))
         return pairs, names
+
+
+def _ids_of(context: SpanContext) -> tuple[str, str, str]:
+    """Trace id, span id and tracestate as we write them."""
+    return (
+        trace.format_trace_id(context.trace_id),
+        trace.format_span_id(context.span_id),
+        context.trace_state.to_header() if context.trace_state else "",
+    )
 
 
 def _changed_baggage(call: object, own: Mapping[str, object]) -> str:

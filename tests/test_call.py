@@ -294,6 +294,16 @@ def test_a_span_of_the_program_lies_between() -> None:
     assert sent(out)["x-request-id"] == call.request_id
 
 
+def test_debug_passes_through_a_span_of_the_program() -> None:
+    one = core()
+    call = inbound(one, b3=f"{B3}-d")
+    span = one.internal(serving(call))
+    CURRENT.set(trace.set_span_in_context(span, serving(call)))
+    out = one.outbound()
+    assert out is not None
+    assert sent(out)["x-b3-flags"] == "1"
+
+
 def test_a_span_of_the_programs_own_provider_is_the_parent() -> None:
     one = core()
     call = inbound(one, traceparent=TRACEPARENT)
