@@ -9,6 +9,7 @@ from opentelemetry.trace import SpanContext
 
 from autotrace import guard, ids
 from autotrace.facts import Failure, Response
+from autotrace.failure import reason
 from autotrace.headers import NO_HEADERS, Known
 from autotrace.request_id import NOT_TRACEABLE, generate, set_reason
 from autotrace.span import Span, Unrecorded, otel_context
@@ -93,9 +94,7 @@ class Inbound(Unrecorded):
     def raised(self, error: BaseException) -> None:
         """Notes what the application raised, in words: the exception itself is not kept."""
         if self.span is not None:
-            text = str(error)
-            name = type(error).__name__
-            self.span.reason = f"{name}: {text[:256]}" if text else name
+            self.span.reason = reason(error)
 
     def finish(self, status: int, response_size: int, flags: tuple[str, ...] = ()) -> None:
         """The response is over; `status` is 0 if none was begun."""

@@ -46,7 +46,7 @@ _LONGEST_REASON = 256
 
 def classify(error: BaseException, connected: bool) -> Failure:
     """The flags for a failed exchange; `connected` says whether a connection stood."""
-    return Failure(_flags(error, connected), _reason(error))
+    return Failure(_flags(error, connected), reason(error))
 
 
 def _flags(error: BaseException, connected: bool) -> tuple[str, ...]:
@@ -83,7 +83,16 @@ def _chain(error: BaseException) -> list[BaseException]:
     return chain
 
 
-def _reason(error: BaseException) -> str:
-    text = str(error)
+def reason(error: BaseException) -> str:
+    """The exception in words: its class, and its message as far as it is short."""
+    text = words(error)
     name = type(error).__name__
     return f"{name}: {text[:_LONGEST_REASON]}" if text else name
+
+
+def words(error: BaseException) -> str:
+    """An exception's message; what it raises when asked for it stays here."""
+    try:
+        return str(error)
+    except Exception:
+        return ""

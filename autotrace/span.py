@@ -15,6 +15,8 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanContext, TraceFlags, TraceState
 from opentelemetry.trace.status import Status, StatusCode
 
+from autotrace.failure import words
+
 if TYPE_CHECKING:
     from autotrace.facts import ClientRequest, ServerRequest
 
@@ -319,7 +321,7 @@ class Span(Unrecorded):
         text = "".join(format_exception(kind, exception, exception.__traceback__))
         described = {
             "exception.type": module + kind.__qualname__,
-            "exception.message": _words(exception),
+            "exception.message": words(exception),
             "exception.stacktrace": text,
             "exception.escaped": str(escaped),
             **(attributes or {}),
@@ -335,13 +337,5 @@ class Span(Unrecorded):
         """Ends it; an exception that passes is recorded and makes its status an error."""
         if exc_val is not None and isinstance(exc_val, Exception) and not self.end_ns:
             self.record_exception(exc_val)
-            self.set_status(StatusCode.ERROR, f"{type(exc_val).__name__}: {_words(exc_val)}")
+            self.set_status(StatusCode.ERROR, f"{type(exc_val).__name__}: {words(exc_val)}")
         self.end()
-
-
-def _words(error: BaseException) -> str:
-    """An exception's message; what it raises when asked for it stays here."""
-    try:
-        return str(error)
-    except Exception:
-        return ""
