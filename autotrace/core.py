@@ -312,7 +312,7 @@ class Core:
             formats = self._formats[arrived] = _formats(arrived, self.order)
         pairs: Pairs = []
         for inject in formats.injections:
-            pairs += inject(identity)
+            pairs += inject(identity, call.known, propagation.NOWHERE)
         if call.request_id:
             pairs.append((REQUEST_ID, call.request_id))
         names: Sequence[str] = formats.names

@@ -17,7 +17,8 @@ LAYERS = (
     | {"import_hook", "program_name"},
     # The pure core.
     {"propagation", "request_id", "trust", "sampling", "provider", "operation", "tags"}
-    | {"custom_tags", "span", "failure", "otel"},
+    | {"custom_tags", "span", "failure", "otel", "routes", "runtime"}
+    | {"grpc_status", "decorator", "format_string"},
     {"call"},
     {"core"},
     {"integration"},
@@ -27,7 +28,8 @@ BESIDE = {
     "integrations": {"facts", "headers", "integration", "integrations"},
     "export": {"export", "span", "config", "guard"},
     # The names of the integrations, to tell a misspelled one.
-    "config": {"config", "program_name", "integrations"},
+    "config": {"config", "program_name", "integrations", "envoy_config"},
+    "envoy_config": {"envoy_config", "config"},
 }
 # What a layer may know beside: the pipeline is built when the first span ends.
 ALSO = {"integration": {"export"}}

@@ -51,14 +51,10 @@ OTHER_VARIABLES = {
 }
 
 # Announced names, so that they are not taken for typing errors.
-LATER_VARIABLES = (
-    "AUTOTRACE_OPERATION",
-    "AUTOTRACE_UPSTREAM_OPERATION",
-    *(
-        f"AUTOTRACE_{exporter}_{what}"
-        for exporter in ("DATADOG", "GCP", "JAEGER", "LIGHTSTEP", "SKYWALKING", "XRAY")
-        for what in ("ENDPOINT", "HEADERS", "TOKEN", "TIMEOUT")
-    ),
+LATER_VARIABLES = tuple(
+    f"AUTOTRACE_{exporter}_{what}"
+    for exporter in ("DATADOG", "GCP", "JAEGER", "LIGHTSTEP", "SKYWALKING", "XRAY")
+    for what in ("ENDPOINT", "HEADERS", "TOKEN", "TIMEOUT")
 )
 
 EXPORTER = values.names(
@@ -70,15 +66,29 @@ EXPORTER = values.names(
     empty_if_planned=True,
 )
 PROPAGATOR = values.names(
-    ("tracecontext", "baggage", "b3", "b3multi"),
-    later=("datadog", "sw8", "xray", "ot", "ottrace", "cloudtrace", "grpcbin", "jaeger"),
-    later_message="carried along verbatim when they arrive; not made anew in this version.",
-    aliases={},
-    empty_if_planned=False,
+    (
+        *("tracecontext", "baggage", "b3", "b3multi", "datadog", "sw8", "xray", "ot", "ottrace"),
+        *("cloudtrace", "grpcbin", "jaeger"),
+    ),
+    # The names of OpenTelemetry's entry points.
+    aliases={
+        "cloud_trace_propagator": "cloudtrace",
+        "gcp_trace": "cloudtrace",
+        "xray-lambda": "xray",
+    },
 )
 PROVIDER = choice(
-    "standard",
-    later=("zipkin", "opentelemetry", "datadog", "skywalking", "xray", "lightstep", "opencensus"),
+    *("standard", "zipkin", "opentelemetry", "datadog", "skywalking", "xray", "lightstep"),
+    "opencensus",
+)
+DATADOG_STYLE = values.names(
+    ("datadog", "tracecontext", "b3", "b3multi"),
+    # As dd-trace calls them.
+    aliases={"b3 single header": "b3", "b3_single_header": "b3", "b3_multi_header": "b3multi"},
+)
+LIGHTSTEP_MODE = values.names(("envoy", "lightstep", "b3", "trace_context"), aliases={})
+OPENCENSUS_CONTEXT = values.names(
+    ("trace_context", "grpc_trace_bin", "cloud_trace_context", "b3"), aliases={}
 )
 PROTOCOL = choice("http/protobuf", "http/json", later=("grpc",))
 OTLP = "OTEL_EXPORTER_OTLP_"
@@ -168,6 +178,14 @@ class Config:
     generate_request_id: bool = setting(
         True, BOOLEAN, "Make an `x-request-id` where a request has none."
     )
+    preserve_external_request_id: bool = setting(
+        False,
+        BOOLEAN,
+        "Keep the request ids of outsiders at the edge, without the trace reason in them.",
+    )
+    always_set_request_id_in_response: bool = setting(
+        False, BOOLEAN, "Tell the request id in every response, as one forced to be traced gets it."
+    )
     pack_trace_reason: bool = setting(
         True, BOOLEAN, "Write the sampling decision into the request id, and read it there."
     )
@@ -193,6 +211,28 @@ class Config:
         Kind("comma list of address ranges (CIDR)", values.networks),
         "Peers that count as internal, and so may force a trace by `x-envoy-force-trace`.",
     )
+    add_user_agent: bool = setting(
+        False,
+        BOOLEAN,
+        "Say who calls: `x-envoy-downstream-service-cluster` and `-node` on outbound calls.",
+    )
+    health_check_paths: tuple[str, ...] = setting(
+        (),
+        Kind("comma list of `METHOD glob` or `glob`", values.exclusions),
+        "Requests that are health checks: never traced, whatever was asked; their headers flow.",
+    )
+    routes: tuple[dict[str, Any], ...] = setting(
+        (),
+        Kind("JSON list", values.routes),
+        "Envoy's routes, by which operation names, sampling and tags differ. Example: "
+        '`[{"match": {"prefix": "/api"}, "decorator": {"operation": "api"}}]`.',
+    )
+    runtime_file: str = setting(
+        "",
+        WORD,
+        "File of Envoy's runtime keys (`tracing.random_sampling` and the like), in JSON or YAML; "
+        "a change of it counts within a second.",
+    )
 
     propagators: tuple[str, ...] = setting(
         ("tracecontext", "baggage", "b3multi"),
@@ -216,12 +256,72 @@ class Config:
         BOOLEAN,
         "New trace ids have 128 bits; 64 otherwise. The width of an inherited id stays.",
     )
+    no_context_propagation: bool = setting(
+        False, BOOLEAN, "Send no trace headers on outbound calls; spans are still made."
+    )
+    spawn_upstream_span: bool = setting(
+        True, BOOLEAN, "Make a span for each outbound call; without it they are children of ours."
+    )
+    zipkin_shared_span_context: bool = setting(
+        True, BOOLEAN, "With the provider `zipkin`: server spans share the caller's span id."
+    )
+    zipkin_trace_context_option: str = setting(
+        "use_b3",
+        choice("use_b3", "use_b3_with_w3c_propagation"),
+        "With the provider `zipkin`: whether `traceparent` is read and written beside B3.",
+    )
+    opentelemetry_sampler: dict[str, Any] = setting(
+        {},
+        Kind("JSON object", values.json_object),
+        "With the provider `opentelemetry`: Envoy's sampler, such as "
+        '`{"trace_id_ratio_based": {"sampling_percentage": {"numerator": 1}}}`.',
+    )
+    datadog_propagation_style_extract: tuple[str, ...] = setting(
+        ("datadog", "tracecontext"),
+        DATADOG_STYLE,
+        "With the provider `datadog`: what is read; the first that names a trace wins.",
+        otel=("DD_TRACE_PROPAGATION_STYLE", "DD_TRACE_PROPAGATION_STYLE_EXTRACT"),
+    )
+    datadog_propagation_style_inject: tuple[str, ...] = setting(
+        ("datadog", "tracecontext"),
+        DATADOG_STYLE,
+        "With the provider `datadog`: the formats that are sent.",
+        otel=("DD_TRACE_PROPAGATION_STYLE", "DD_TRACE_PROPAGATION_STYLE_INJECT"),
+    )
+    lightstep_propagation_modes: tuple[str, ...] = setting(
+        ("envoy",),
+        LIGHTSTEP_MODE,
+        "With the provider `lightstep`: the formats that are read and sent.",
+    )
+    opencensus_incoming_trace_context: tuple[str, ...] = setting(
+        (),
+        OPENCENSUS_CONTEXT,
+        "With the provider `opencensus`: what is read; the first header that is there counts.",
+    )
+    opencensus_outgoing_trace_context: tuple[str, ...] = setting(
+        (), OPENCENSUS_CONTEXT, "With the provider `opencensus`: the headers that are sent."
+    )
+    xray_sampling_rule_manifest: str = setting(
+        "",
+        WORD,
+        "With the provider `xray`: the local sampling rules, as JSON or as the name of a file.",
+    )
 
+    operation: str = setting(
+        "",
+        WORD,
+        "Names of server spans in Envoy's format, such as `%REQ(:METHOD)% %ROUTE%`; decorators "
+        "then have no effect.",
+        shown="the host",
+        section="Names and tags",
+    )
+    upstream_operation: str = setting(
+        "", WORD, "Names of client spans in Envoy's format.", shown="the host"
+    )
     tags: str = setting(
         "envoy",
         choice("envoy", "otel", "both"),
         "Names of span tags: Envoy's, OpenTelemetry's semantic conventions, or both.",
-        section="Tags",
     )
     tags_include: tuple[str, ...] = setting((), ITEMS, "Globs of tags to keep; empty keeps all.")
     tags_exclude: tuple[str, ...] = setting((), ITEMS, "Globs of tags to leave out.")
@@ -233,6 +333,15 @@ class Config:
         Kind("JSON list", values.custom_tags),
         "Envoy's custom tags: `literal`, `environment`, `request_header`. Example: "
         '`[{"tag": "team", "literal": {"value": "red"}}]`.',
+    )
+    metadata: dict[str, Any] = setting(
+        {},
+        Kind("JSON object", values.json_object),
+        "What custom tags of the source `metadata` read: kind (`request`, `route`, `cluster`, "
+        "`host`), then namespace, then anything.",
+    )
+    verbose: bool = setting(
+        False, BOOLEAN, "Note on server spans when each part of a request and response passed."
     )
 
     exporter: tuple[str, ...] = setting(

@@ -178,10 +178,10 @@ def networks(value: object, complain: Complain) -> tuple[str, ...]:
 def names(
     known: Sequence[str],
     *,
-    later: Sequence[str] = (),
-    later_message: str,
     aliases: Mapping[str, str],
-    empty_if_planned: bool,
+    later: Sequence[str] = (),
+    later_message: str = "",
+    empty_if_planned: bool = False,
 ) -> Kind:
     """Return the kind that is a list out of known names, `none` standing for the empty list.
 
@@ -248,6 +248,27 @@ def custom_tags(value: object, complain: Complain) -> tuple[dict[str, Any], ...]
     from autotrace.config.custom_tags import parse  # needs json; few programs have custom tags
 
     return parse(value, complain)
+
+
+def routes(value: object, complain: Complain) -> tuple[dict[str, Any], ...]:
+    """Return Envoy's routes, out of JSON where they come as text."""
+    from autotrace.config.routes import parse  # as for custom tags
+
+    return parse(value, complain)
+
+
+def json_object(value: object, complain: Complain) -> dict[str, Any]:
+    """Return an object, out of JSON where it comes as text."""
+    if isinstance(value, str):
+        import json
+
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError) as error:
+            raise Invalid(f"a JSON object is wanted ({error}).") from None
+    if not isinstance(value, dict):
+        raise Invalid("a JSON object is wanted, `{...}`.")
+    return value
 
 
 def integrations(value: object, complain: Complain) -> tuple[str, ...]:

@@ -7,15 +7,14 @@ all formats that are sent name the same span.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from autotrace.headers import Known
 from autotrace.propagation import b3, b3multi, baggage, tracecontext
 from autotrace.propagation.forward import FAMILIES, FORWARDED, MAX_CARRIED, carried, in_family
+from autotrace.propagation.hop import NOWHERE, Hop
 from autotrace.propagation.incoming import Identity, Incoming
 from autotrace.propagation.values import MAX_LENGTH, acceptable
-
-if TYPE_CHECKING:
-    from autotrace.headers import Known
 
 __all__ = [
     "FAMILIES",
@@ -24,10 +23,12 @@ __all__ = [
     "MAX_CARRIED",
     "MAX_LENGTH",
     "NOTHING",
+    "NOWHERE",
     "OWNER",
     "Extracted",
     "Format",
     "Formats",
+    "Hop",
     "Identity",
     "Incoming",
     "acceptable",
@@ -39,6 +40,8 @@ __all__ = [
 ]
 
 Pairs = tuple[tuple[str, str], ...]
+# Of a format that arrived: the headers of the inbound call, in which more may stand that it keeps.
+Inject = Callable[[Identity, Known, Hop], Pairs]
 
 
 class Format(NamedTuple):
@@ -47,7 +50,7 @@ class Format(NamedTuple):
     name: str
     headers: tuple[str, ...]
     extract: Callable[[Known], Incoming | None]
-    inject: Callable[[Identity], Pairs]
+    inject: Inject
 
 
 # In the order in which they are believed where the configuration does not say otherwise.
@@ -68,7 +71,7 @@ OWNER: dict[str, str] = {
 Extracted = tuple[Incoming | None, tuple[str, ...], tuple[Incoming, ...], int | None]
 NOTHING: Extracted = (None, (), (), None)
 
-_Plan = tuple[tuple[Callable[["Known"], Incoming | None], ...], tuple[str, ...]]
+_Plan = tuple[tuple[Callable[[Known], Incoming | None], ...], tuple[str, ...]]
 # order -> names that arrived -> what to do about them
 _plans: dict[tuple[str, ...], dict[tuple[str, ...], _Plan]] = {}
 # Callers send few different sets of names. Hostile ones are not allowed to fill the memory.
@@ -152,7 +155,7 @@ def _completes(incoming: Incoming, parent: Incoming) -> bool:
 class Formats(NamedTuple):
     """The formats of an outbound call: what writes them, and all names that they replace."""
 
-    injections: tuple[Callable[[Identity], Pairs], ...]
+    injections: tuple[Inject, ...]
     names: tuple[str, ...]
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from autotrace.headers import NO_HEADERS
+from autotrace.propagation.hop import NOWHERE, Hop
 from autotrace.propagation.incoming import Identity, Incoming, incoming
 
 if TYPE_CHECKING:
@@ -38,7 +40,9 @@ def extract(known: Known) -> Incoming | None:
     return incoming("b3", trace_id, span_id, _STATES[state], parent_id or "")
 
 
-def inject(span: Identity) -> tuple[tuple[str, str], ...]:
+def inject(
+    span: Identity, known: Known = NO_HEADERS, hop: Hop = NOWHERE
+) -> tuple[tuple[str, str], ...]:
     """The header that makes `span` the receiver's parent."""
     state = span.sampled
     if state is None:

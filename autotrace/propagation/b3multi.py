@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from autotrace.headers import NO_HEADERS
+from autotrace.propagation.hop import NOWHERE, Hop
 from autotrace.propagation.incoming import Identity, Incoming, incoming
 from autotrace.propagation.values import lower_hex
 
@@ -58,7 +60,9 @@ def extract(known: Known) -> Incoming | None:
     return None if state is None else incoming("b3multi", "", "", state)
 
 
-def inject(span: Identity) -> tuple[tuple[str, str], ...]:
+def inject(
+    span: Identity, known: Known = NO_HEADERS, hop: Hop = NOWHERE
+) -> tuple[tuple[str, str], ...]:
     """The headers that make `span` the receiver's parent."""
     ids = (TRACE_ID, span.trace_id), (SPAN_ID, span.span_id)
     state = span.sampled

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from autotrace.headers import NO_HEADERS
+from autotrace.propagation.hop import NOWHERE, Hop
 from autotrace.propagation.incoming import Identity, Incoming
 from autotrace.propagation.values import MAX_LENGTH
 
@@ -88,7 +90,9 @@ def tracestate(values: list[str]) -> str:
     return text if count else ""
 
 
-def inject(span: Identity) -> tuple[tuple[str, str], ...]:
+def inject(
+    span: Identity, known: Known = NO_HEADERS, hop: Hop = NOWHERE
+) -> tuple[tuple[str, str], ...]:
     """The headers that make `span` the receiver's parent."""
     trace_id = span.trace_id
     if len(trace_id) != 32:
