@@ -187,6 +187,19 @@ def test_what_is_malformed_is_no_new_trace() -> None:
     assert (verdict.null, verdict.trace_id, verdict.sampled) == (True, "", 1)
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        known(b3=f"{'0' * 16}-{SPAN}-1"),
+        known(b3=f"{'0' * 32}-{SPAN}-1"),
+        multi(traceid=TRACE, spanid="0"),
+        multi(traceid="0", spanid=SPAN),
+    ],
+)
+def test_zero_is_no_id(headers: Known) -> None:
+    assert zipkin.start(headers, True, Options(), words()).null
+
+
 def test_b3_is_sent_in_several_headers() -> None:
     assert Options().injects == ("b3multi",)
     assert DUAL.injects == ("b3multi", "tracecontext")

@@ -102,7 +102,7 @@ def start(known: Known, traced: bool, options: Options, random: Callable[[], int
         return Verdict(null=True)
     sampler = options.sampler
     if parent is None:
-        trace_id = f"{random():016x}{random():016x}"
+        trace_id = f"{random():016x}{random() or 1:016x}"
         sampled = traced if sampler is None else traced and sampler(None, trace_id)
         return Verdict(trace_id, "", int(sampled))
     _, trace_id, span_id, sampled = parent
@@ -115,7 +115,7 @@ def start(known: Known, traced: bool, options: Options, random: Callable[[], int
 
 def span_ids(verdict: Verdict, random: Callable[[], int]) -> tuple[str, str]:
     """The ids of our span and of its parent: always a new one below the caller's."""
-    return f"{random():016x}", verdict.span_id
+    return f"{random() or 1:016x}", verdict.span_id
 
 
 def inject(

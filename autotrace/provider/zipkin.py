@@ -1,8 +1,7 @@
 """Envoy's Zipkin tracer: what it makes of B3, and of `traceparent` where that is asked for.
 
-It takes more than B3's specification allows (ids of fewer digits, zero ones too) and reads
-`x-b3-flags` never; what it cannot read it does not replace by a new trace: nothing is recorded and
-nothing sent on.
+It takes ids of fewer digits than B3's specification allows, and never reads `x-b3-flags`. What it
+cannot read it does not replace by a new trace: nothing is recorded and nothing sent on.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from autotrace.propagation.b3multi import PARENT_ID, SAMPLED, SPAN_ID, TRACE_ID
 from autotrace.propagation.tracecontext import TRACEPARENT, TRACESTATE
 from autotrace.propagation.values import lower_hex
 from autotrace.provider import opentelemetry
-from autotrace.provider.b3_single import Ids, read
+from autotrace.provider.b3_single import BAD_PARENT_ID, BAD_SPAN_ID, BAD_TRACE_ID, Ids, read
 from autotrace.provider.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -27,16 +26,12 @@ if TYPE_CHECKING:
 NAME = "zipkin"
 READS = (B3, TRACE_ID, SPAN_ID, PARENT_ID, SAMPLED, TRACEPARENT, TRACESTATE)
 
-# What is wrong with ids in several headers; `b3_single` has those of the single one.
-BAD_TRACE_ID = "bad_trace_id"
-BAD_SPAN_ID = "bad_span_id"
-BAD_PARENT_ID = "bad_parent_id"
-
 # Length of `b3` -> where its flag is, if it is well-formed, which is not looked at here.
 _FLAG_AT = {1: 0, 35: 34, 52: 34, 51: 50, 68: 50}
 _FLAGS = {"1": True, "d": True, "0": False}
 _HEX = frozenset("0123456789abcdefABCDEF")
 _ZERO = "0" * 16
+_ZEROS = frozenset((_ZERO, _ZERO * 2))
 
 
 class Options:
@@ -109,11 +104,12 @@ def start(
     """
     sampled, found = extract(known, traced, options.w3c)
     if found is None:
-        trace_id = f"{random():016x}"
+        trace_id = f"{random() or 1:016x}"
         if options.trace_id_128bit:
             trace_id = f"{random():016x}{trace_id}"
         return Verdict(trace_id, "", int(sampled))
-    if isinstance(found, str):
+    # Envoy takes zero for an id. A Zipkin server refuses all spans of a message for one such.
+    if isinstance(found, str) or found[0] in _ZEROS or found[1] == _ZERO:
         return Verdict(sampled=int(sampled), null=True)
     trace_id, span_id, parent_id = found
     return Verdict(
@@ -134,7 +130,7 @@ def span_ids(verdict: Verdict, random: Callable[[], int]) -> tuple[str, str]:
     if not verdict.span_id:
         # A trace begins: its first span has the trace's own id.
         return verdict.trace_id[-16:], ""
-    return f"{random():016x}", verdict.span_id
+    return f"{random() or 1:016x}", verdict.span_id
 
 
 def span_name(kind: int, operation: str, host: str, path: str) -> str:
