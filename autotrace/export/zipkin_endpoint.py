@@ -1,6 +1,6 @@
-"""The other side of a call as a Zipkin endpoint, read from the span's tags.
+"""Both sides of a call as Zipkin endpoints: ours, and the other one read from the span's tags.
 
-Without it on a client span Zipkin draws no dependency to what it does not trace itself.
+Without that on a client span Zipkin draws no dependency to what it does not trace itself.
 """
 
 from __future__ import annotations
@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autotrace.export.attribute_text import text
+
+if TYPE_CHECKING:
+    from autotrace.export.resource import Resource
 
 # By rank, the first that has a value: Envoy's names, then those of OpenTelemetry's Zipkin mapping.
 _NAMES_UPSTREAM = (
@@ -24,6 +27,11 @@ _NAMES_UPSTREAM = (
 )
 _NAMES_DOWNSTREAM = ("downstream_cluster",)
 _ADDRESSES = ("upstream_address", "peer.address", "network.peer.address")
+
+
+def local_endpoint(resource: Resource) -> dict[str, Any]:
+    """The endpoint of this process."""
+    return {"serviceName": resource.service_name.lower(), **_endpoint(resource.address)}
 
 
 def remote_endpoint(kind: str, tags: Mapping[str, object]) -> dict[str, Any]:
