@@ -204,3 +204,12 @@ def test_large_zipkin_messages_are_split() -> None:
         lengths = [len(request.body) for request in collector.so_far()]
     assert len(lengths) == 4
     assert max(lengths) <= 500_000
+
+
+@pytest.mark.parametrize(("status", "expected"), [(202, 1), (200, 0), (204, 0), (400, 0), (301, 0)])
+def test_envoys_zipkin_tracer_takes_the_servers_own_answer_only(status: int, expected: int) -> None:
+    with collecting(Reply(status)) as collector:
+        config = Config(provider="zipkin", zipkin_endpoint=f"{collector.url}/api/v2/spans")
+        outcome = open_zipkin(config, RESOURCE).deliver(numbered(1), Patience())
+        assert (outcome.sent, outcome.failed) == (expected, 1 - expected)
+        assert len([collector.received()]) == 1 and collector.so_far() == []

@@ -9,6 +9,7 @@ import pytest
 from export_spans import PARENT_ID, RESOURCE, SERVER_TAGS, SPAN_ID, START, TRACE_ID, make_span
 
 from autotrace.export import zipkin
+from autotrace.export.resource import Resource
 from autotrace.export.zipkin_endpoint import remote_endpoint
 from autotrace.span import CLIENT, CONSUMER, INTERNAL, PRODUCER, SERVER, Event, Link
 
@@ -75,6 +76,20 @@ def test_ids_are_lower_case_and_a_span_is_not_its_own_parent() -> None:
 def test_shared_is_said_by_the_server_only() -> None:
     assert decoded(make_span(shared=True))[0]["shared"] is True
     assert "shared" not in decoded(make_span(shared=True, kind=CLIENT))[0]
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("", {}),
+        ("10.0.0.7", {"ipv4": "10.0.0.7"}),
+        ("[2001:db8::7]:7334", {"ipv6": "2001:db8::7", "port": 7334}),
+        ("shop.example", {}),
+    ],
+)
+def test_our_own_address(address: str, expected: dict[str, object]) -> None:
+    (span,) = json.loads(zipkin.encode([make_span()], Resource("Shop", address=address)))
+    assert span["localEndpoint"] == {"serviceName": "shop", **expected}
 
 
 def test_debug_is_said_when_it_was_asked_for() -> None:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 # Statuses after which the same body may be accepted later.
 OTLP_RETRIED = frozenset({429, 502, 503, 504})
 ZIPKIN_RETRIED = frozenset({408, 429, *range(500, 600)})
+# Statuses after which it is over; Envoy's Zipkin tracer takes the server's own only.
+ACCEPTED = range(200, 300)
+ENVOY_ACCEPTED = frozenset({202})
 # Most bytes in one request before compression: gRPC's default limit, and what Zipkin's own
 # reporters send.
 OTLP_LIMIT = 4_000_000
@@ -41,6 +44,7 @@ class HttpReceiver:
         retried: Collection[int],
         limit: int,
         rejected: Rejected | None = None,
+        accepted: Collection[int] = ACCEPTED,
     ) -> None:
         self._sender = sender
         self._encode = encode
@@ -49,6 +53,7 @@ class HttpReceiver:
         self._retried = retried
         self._limit = limit
         self._rejected = rejected
+        self._accepts = accepted
 
     def deliver(self, spans: Sequence[Span], patience: Patience) -> Outcome:
         """Sends the spans, in as many requests as their size needs."""
@@ -68,7 +73,7 @@ class HttpReceiver:
     def _send(self, body: bytes, count: int, patience: Patience) -> Outcome:
         for attempt in range(TRIES):
             answer = self._sender.post(body, self._content_type, patience.left())
-            if 200 <= answer.status < 300:
+            if answer.status in self._accepts:
                 return self._accepted(answer, count)
             if answer.status and answer.status not in self._retried:
                 break
@@ -155,7 +160,17 @@ def open_zipkin(config: Config, resource: Resource) -> HttpReceiver:
     """The configured Zipkin server."""
     from autotrace.export import zipkin
 
-    sender = Sender(config.zipkin_endpoint, config.zipkin_headers, config.zipkin_timeout)
+    encode, content_type = zipkin.encode, zipkin.CONTENT_TYPE
+    if getattr(config, "zipkin_protocol", "") == "http/protobuf":
+        from autotrace.export import zipkin_proto
+
+        encode, content_type = zipkin_proto.encode, zipkin_proto.CONTENT_TYPE
     return HttpReceiver(
-        sender, zipkin.encode, resource, zipkin.CONTENT_TYPE, ZIPKIN_RETRIED, ZIPKIN_LIMIT
+        Sender(config.zipkin_endpoint, config.zipkin_headers, config.zipkin_timeout),
+        encode,
+        resource,
+        content_type,
+        ZIPKIN_RETRIED,
+        ZIPKIN_LIMIT,
+        accepted=ENVOY_ACCEPTED if config.provider == "zipkin" else ACCEPTED,
     )

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from autotrace.export.attribute_text import json_bytes, plain, text
-from autotrace.export.zipkin_endpoint import remote_endpoint
+from autotrace.export.zipkin_endpoint import local_endpoint, remote_endpoint
 
 if TYPE_CHECKING:
     from autotrace.export.resource import Resource
@@ -24,14 +24,15 @@ _OWN_SCOPE = "autotrace"
 
 def encode(spans: Sequence[Span], resource: Resource) -> bytes:
     """The JSON list of the spans."""
-    local = {"serviceName": resource.service_name.lower()}
-    body = json_bytes([_span(span, local) for span in spans])
+    local = local_endpoint(resource)
+    body = json_bytes([described(span, local) for span in spans])
     # The server takes any body with these bytes for the v1 format and refuses it; the escape means
     # the same text in JSON.
     return body.replace(b'yAnnotations"', b'yAnnotation\\u0073"')
 
 
-def _span(span: Span, local: dict[str, str]) -> dict[str, Any]:
+def described(span: Span, local: dict[str, Any]) -> dict[str, Any]:
+    """The span by the format's names; `local` is the endpoint of this process."""
     tags = span.tags()
     made: dict[str, Any] = {"traceId": span.trace_id.lower(), "id": span.span_id.lower()}
     # The server drops a parent that is the span itself.
