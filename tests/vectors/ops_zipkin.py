@@ -7,6 +7,7 @@ from time import monotonic
 from typing import Any
 
 from autotrace.config import Config
+from autotrace.config.http_uri import host_and_path
 from autotrace.export import zipkin, zipkin_proto
 from autotrace.export.http_receiver import open_zipkin
 from autotrace.export.receiver import Patience
@@ -143,3 +144,9 @@ def collector_status(given: Given) -> Given:
         config = Config(provider="zipkin", zipkin_endpoint=f"{collector.url}/api/v2/spans")
         outcome = open_zipkin(config, Resource("shop")).deliver([span], patience)
     return {"counter": "reports_sent" if outcome.sent else "reports_dropped"}
+
+
+@op("zipkin.collector_uri")
+def collector_uri(given: Given) -> Given:
+    host, path = host_and_path(given["uri"], given["cluster"])
+    return {"host": host, "path": path}
