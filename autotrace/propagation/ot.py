@@ -7,6 +7,7 @@ Trace ids have 64 bits; of a longer one the right half is named.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from struct import Struct
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,8 @@ _IDS = Struct("<BQBQ")
 _SAMPLED = bytes((_SAMPLED_KEY, 1))
 _BAGGAGE = bytes((_BAGGAGE_KEY,))
 _CONTEXT = bytes((_CONTEXT_KEY,))
+_KEY = bytes((_KEY_KEY,))
+_VALUE = bytes((_VALUE_KEY,))
 
 # The ids, whether it is sampled, and the items of baggage as they are on the wire.
 _Carrier = tuple[int, int, bool, list[bytes]]
@@ -80,6 +83,23 @@ def baggage(known: Known) -> dict[str, str]:
     """The baggage that arrived with the span, decoded."""
     carrier = _read(known.get(OT_SPAN_CONTEXT, ""))
     return dict(map(_item, carrier[3])) if carrier is not None else {}
+
+
+def with_baggage(value: str, items: Mapping[str, str]) -> str:
+    """The header with these items of baggage in place of those in it; as it was if too long."""
+    carrier = _read(value)
+    if carrier is None:
+        return value
+    trace_id, span_id, sampled, _ = carrier
+    context = _IDS.pack(_TRACE_ID_KEY, trace_id, _SPAN_ID_KEY, span_id)
+    if sampled:
+        context += _SAMPLED
+    for name, text in items.items():
+        # Half of a surrogate pair cannot be encoded, and must not raise.
+        key, data = name.encode("utf-8", "replace"), text.encode("utf-8", "replace")
+        context += _BAGGAGE + sized(_KEY + sized(key) + _VALUE + sized(data))
+    text = _written(context)
+    return text if len(text) <= MAX_LENGTH else value
 
 
 def _item(data: bytes) -> tuple[str, str]:
