@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-# Envoy's short codes of response flags (envoy: "access log", RESPONSE_FLAGS) that a process sees.
+# Envoy's short codes of response flags that a process sees; all of them: `response_flags`.
 CONNECTION_FAILURE = "UF"
 DNS_FAILURE = "DF"
 TIMEOUT = "UT"
@@ -13,13 +13,15 @@ REMOTE_RESET = "UR"
 LOCAL_RESET = "LR"
 PROTOCOL_ERROR = "UPE"
 CLIENT_GONE = "DC"
+POOL_OVERFLOW = "UO"
 
 
 class ServerRequest:
     """A request that arrived. Strings and ints only: never the request object itself.
 
     `target` is the request line's: path and query as sent. `peer` is the address that connected
-    ("" if unknown), `protocol` such as `HTTP/1.1`, `size` the body's bytes as announced.
+    ("" if unknown), `protocol` such as `HTTP/1.1`, `size` the body's bytes as announced. Without a
+    method its head never arrived.
     """
 
     __slots__ = (
@@ -62,6 +64,16 @@ class ServerRequest:
         self.route = ""
 
 
+class GrpcRequest(ServerRequest):
+    """A gRPC request that arrived (`grpc_status.is_request`)."""
+
+    __slots__ = ("content_type", "timeout")
+
+    # Set after it is made; `timeout` is the header `grpc-timeout`, None if it did not arrive.
+    content_type: str
+    timeout: str | None
+
+
 class ClientRequest:
     """A request that goes out, once per exchange on the wire.
 
@@ -80,6 +92,31 @@ class ClientRequest:
         self.port = port
         self.target = target
         self.attempt = attempt
+
+
+class Stream:
+    """A stream of another protocol than HTTP; `peer` is the address that connected, or None.
+
+    Of a span of the kind CLIENT it is one that goes out, to the address in `span.peer`.
+    """
+
+    __slots__ = ("peer",)
+
+    def __init__(self, peer: Sequence[object] | None = None) -> None:
+        self.peer = peer
+
+
+class SideCall:
+    """A gRPC call beside the request that causes it: its authorization, a rate limit, an export.
+
+    `cluster` is who is called; `answered`: whether a message came back.
+    """
+
+    __slots__ = ("answered", "cluster")
+
+    def __init__(self, cluster: str, answered: bool = False) -> None:
+        self.cluster = cluster
+        self.answered = answered
 
 
 class Response:
@@ -101,10 +138,14 @@ class Response:
 
 
 class Failure:
-    """No (whole) response: the response flags that say why, and the reason in words."""
+    """No (whole) response: the response flags that say why, and the reason in words.
 
-    __slots__ = ("flags", "reason")
+    `canceled`: nothing went wrong, the caller gave up the attempt.
+    """
 
-    def __init__(self, flags: tuple[str, ...], reason: str) -> None:
+    __slots__ = ("canceled", "flags", "reason")
+
+    def __init__(self, flags: tuple[str, ...], reason: str, canceled: bool = False) -> None:
         self.flags = flags
         self.reason = reason
+        self.canceled = canceled

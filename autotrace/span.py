@@ -18,7 +18,7 @@ from opentelemetry.trace.status import Status, StatusCode
 from autotrace.failure import words
 
 if TYPE_CHECKING:
-    from autotrace.facts import ClientRequest, ServerRequest
+    from autotrace.facts import ClientRequest, ServerRequest, SideCall, Stream
 
 INTERNAL, SERVER, CLIENT, PRODUCER, CONSUMER = range(5)
 UNSET, OK, ERROR = range(3)
@@ -67,6 +67,24 @@ class Reading(Protocol):
     def status(self, span: Span) -> int:
         """The status that the facts give: UNSET or ERROR."""
         ...
+
+    def events(self, span: Span) -> Sequence[Event]:
+        """The events that the facts give."""
+        ...
+
+
+class Route(Protocol):
+    """What a configured route of Envoy's says of the spans of its requests; "" and () say nothing.
+
+    `metadata` is by namespace, `custom_tags` are entries of the configuration.
+    """
+
+    name: str
+    cluster: str
+    metadata: Mapping[str, Any]
+    custom_tags: Sequence[Mapping[str, Any]]
+    operation: str
+    upstream_operation: str
 
 
 def otel_context(
@@ -164,12 +182,25 @@ class Span(Unrecorded):
     client_trace_id: str | None = None
     custom_headers: Mapping[str, str] | None = None
     attributes: dict[str, Any] | None = None
-    events: Sequence[Event] = ()
+    # What a decorator names it: the header, in either direction, or the route.
+    operation = ""
+    # Cluster and its observability name, where they are known apart from whom a request names.
+    upstream: tuple[str, str] | None = None
+    # The caller gave it up.
+    canceled = False
+    # `grpc-status` and `grpc-message` of each part of a response that carries a status.
+    grpc: Sequence[tuple[str, str | None]] = ()
+    # Those that names and tags are made of, by lower-case name.
+    response_headers: Mapping[str, str] | None = None
+    response_trailers: Mapping[str, str] | None = None
+    # Nanoseconds from the start to each of Envoy's instants, noted where they are wanted.
+    instants: dict[str, int] | None = None
     links: Sequence[Link] = ()
     user_status = UNSET
     user_status_message = ""
     scope = "autotrace"
     scope_version = ""
+    _events: Sequence[Event] = ()
     _name: str | None = None
     _context: SpanContext | None = None
 
@@ -196,7 +227,7 @@ class Span(Unrecorded):
         self.start_ns = time_ns()
         self._started = perf_counter_ns()
         self.end_ns = 0
-        self.request: ServerRequest | ClientRequest | None = None
+        self.request: ServerRequest | ClientRequest | SideCall | Stream | None = None
         self.status = 0
         self.response_size = 0
         self.flags: tuple[str, ...] = ()
@@ -221,6 +252,25 @@ class Span(Unrecorded):
         found: str = getattr(self.call, "request_id", "")
         return found
 
+    @property
+    def request_headers(self) -> Mapping[str, str]:
+        """The known headers of the inbound call that it belongs to, by lower-case name."""
+        found: Mapping[str, str] = getattr(self.call, "known", None) or {}
+        return found
+
+    @property
+    def route_rule(self) -> Route | None:
+        """The configured route of the inbound call that it belongs to."""
+        found: Route | None = getattr(self.call, "route_rule", None)
+        return found
+
+    @property
+    def events(self) -> Sequence[Event]:
+        """What happened within it: what the program noted, then what the facts give."""
+        if self.instants is None:
+            return self._events
+        return [*self._events, *self._reading.events(self)]
+
     def tags(self) -> list[tuple[str, Any]]:
         """The tags in their order of writing."""
         return self._reading.tags(self)
@@ -236,6 +286,15 @@ class Span(Unrecorded):
         if self.user_status:
             return self.user_status_message
         return self.reason if self._reading.status(self) == ERROR else ""
+
+    # What a call tells while it lasts.
+
+    def note(self, instant: str) -> None:
+        """Notes that it is one of Envoy's instants now (`verbose_events.INSTANTS`)."""
+        if self.instants is None:
+            self.instants = {}
+        if instant not in self.instants or instant.startswith("last"):
+            self.instants[instant] = perf_counter_ns() - self._started
 
     # OpenTelemetry's span.
 
@@ -278,7 +337,7 @@ class Span(Unrecorded):
     ) -> None:
         """Keeps an event, at the given epoch nanoseconds or now."""
         if not self.end_ns:
-            self.events = [*self.events, Event(name, timestamp or time_ns(), attributes)]
+            self._events = [*self._events, Event(name, timestamp or time_ns(), attributes)]
 
     def add_link(self, context: SpanContext, attributes: Mapping[str, Any] | None = None) -> None:
         """Keeps a link to another span."""
