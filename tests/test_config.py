@@ -361,16 +361,21 @@ def test_a_line_break_in_a_value_stays_on_the_line() -> None:
     assert "\n" not in said
 
 
+EXACTLY_ONE_SOURCE = (
+    "it needs exactly one source out of literal, environment, request_header, metadata, value."
+)
+
+
 @pytest.mark.parametrize(
     ("entry", "fault"),
     [
         (3, "a JSON object is wanted."),
         ({}, 'it needs a "tag", which is its name.'),
         ({"tag": ""}, 'it needs a "tag", which is its name.'),
-        ({"tag": "a"}, "it needs exactly one source out of literal, environment, request_header."),
+        ({"tag": "a"}, EXACTLY_ONE_SOURCE),
         (
             {"tag": "a", "literal": {"value": "b"}, "environment": {"name": "c"}},
-            "it needs exactly one source out of literal, environment, request_header.",
+            EXACTLY_ONE_SOURCE,
         ),
         ({"tag": "a", "literl": {}}, 'unknown source "literl"; did you mean literal?'),
         ({"tag": "a", "literal": {}}, '"literal" needs "value".'),
@@ -380,11 +385,25 @@ def test_a_line_break_in_a_value_stays_on_the_line() -> None:
             '"literal" has no field "name"; its field is "value".',
         ),
         ({"tag": "a", "environment": {"default_value": "b"}}, '"environment" needs "name".'),
+        ({"tag": "a", "metadata": {}}, "a JSON object is wanted."),
         (
-            {"tag": "a", "metadata": {}},
-            'the source "metadata" is not available in this version.',
+            {"tag": "a", "metadata": {"metadata_key": {"key": "b"}, "kind": "rout"}},
+            '"kind" of "metadata" is to be one of request, route, cluster, host.',
         ),
-        ({"tag": "a", "value": "%X%"}, 'the source "value" is not available in this version.'),
+        (
+            {"tag": "a", "metadata": {"metadata_key": {"path": []}, "kind": "route"}},
+            '"metadata_key" of "metadata" needs "key", which is a namespace.',
+        ),
+        (
+            {"tag": "a", "metadata": {"metadata_key": {"key": "b", "path": [1]}, "kind": "route"}},
+            'each step of "path" is to be a text.',
+        ),
+        (
+            {"tag": "a", "metadata": {"keys": {}}},
+            '"metadata" has no field "keys"; its fields are "kind" and "metadata_key".',
+        ),
+        ({"tag": "a", "value": "%REK(a)%"}, 'unknown command "REK"; did you mean REQ?'),
+        ({"tag": "a", "value": ""}, '"value" is to be a format, such as %REQ(:METHOD)%.'),
     ],
 )
 def test_a_custom_tag_with_a_fault_is_left_out(entry: object, fault: str) -> None:
@@ -398,6 +417,23 @@ def test_custom_tags_may_be_spelled_as_protobuf_s_json() -> None:
     text = '[{"tag": "a", "requestHeader": {"name": "x", "defaultValue": "y"}}]'
     assert value_of("custom_tags", {"AUTOTRACE_CUSTOM_TAGS": text}) == (
         {"tag": "a", "request_header": {"name": "x", "default_value": "y"}},
+    )
+
+
+def test_metadata_may_be_spelled_as_protobuf_s_json() -> None:
+    key = {"key": "ns", "path": [{"key": "a"}, "b"]}
+    source = {"kind": {"request": {}}, "metadataKey": key, "defaultValue": "d"}
+    assert value_of(
+        "custom_tags", {"AUTOTRACE_CUSTOM_TAGS": json.dumps([{"tag": "t", "metadata": source}])}
+    ) == (
+        {
+            "tag": "t",
+            "metadata": {
+                "kind": "request",
+                "metadata_key": {"key": "ns", "path": ["a", "b"]},
+                "default_value": "d",
+            },
+        },
     )
 
 
