@@ -14,11 +14,12 @@ ROOT = Path(__file__).parent.parent
 LAYERS = (
     # What stands alone.
     {"facts", "guard", "headers", "context", "ids", "signatures", "requirement", "patches"}
-    | {"import_hook", "program_name"},
+    | {"import_hook", "program_name", "format_grammar"},
     # The pure core.
     {"propagation", "request_id", "trust", "sampling", "provider", "operation", "tags"}
     | {"custom_tags", "span", "failure", "otel", "routes", "runtime"}
-    | {"grpc_status", "decorator", "format_string"},
+    | {"grpc_status", "decorator", "format_string", "metadata", "response_flags"}
+    | {"verbose_events", "envoy_tags", "otel_tags", "request_header", "naming", "cluster", "format_time", "attempt"},
     {"call"},
     {"core"},
     {"integration"},
@@ -28,7 +29,7 @@ BESIDE = {
     "integrations": {"facts", "headers", "integration", "integrations"},
     "export": {"export", "span", "config", "guard"},
     # The names of the integrations, to tell a misspelled one.
-    "config": {"config", "program_name", "integrations", "envoy_config"},
+    "config": {"config", "program_name", "integrations", "envoy_config", "format_grammar"},
     "envoy_config": {"envoy_config", "config"},
 }
 # What a layer may know beside: the pipeline is built when the first span ends.

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from spans import client_span, server_span
 
-from autotrace.facts import CLIENT_GONE, CONNECTION_FAILURE, TIMEOUT
-from autotrace.span import ERROR, UNSET, Span
+from autotrace.custom_tags import CustomTags
+from autotrace.facts import (
+    CLIENT_GONE,
+    CONNECTION_FAILURE,
+    TIMEOUT,
+    GrpcRequest,
+    SideCall,
+    Stream,
+)
+from autotrace.span import CLIENT, ERROR, SERVER, UNSET, Span
 from autotrace.tags import Reading
 
 
@@ -64,14 +73,15 @@ def test_a_client_span_has_envoys_fields_in_envoys_order() -> None:
 def test_a_failed_exchange_has_its_flags_the_error_and_the_reason() -> None:
     span = client_span(status=0, peer=None, protocol="", reason="refused")
     span.flags = (CONNECTION_FAILURE, TIMEOUT)
+    # They are written when the exchange fails, before the rest; the flags in Envoy's order.
     assert span.tags() == [
+        ("error", "true"),
+        ("error.reason", "refused"),
         ("component", "proxy"),
         ("upstream_cluster", "api"),
         ("upstream_cluster.name", "api"),
         ("http.status_code", "0"),
-        ("response_flags", "UF,UT"),
-        ("error", "true"),
-        ("error.reason", "refused"),
+        ("response_flags", "UT,UF"),
     ]
     assert (span.status_code, span.status_message) == (ERROR, "refused")
 
@@ -189,11 +199,142 @@ def test_globs_choose_the_tags() -> None:
 
 
 def test_custom_tags_override_and_what_the_program_sets_overrides_them() -> None:
-    def component(span: Span) -> tuple[str, str]:
-        return ("component", "custom")
-
-    span = server_span(Reading(custom=[component, lambda span: None]))
-    assert span.tags()[-1] == ("component", "custom")
+    custom = CustomTags([{"tag": "component", "literal": {"value": "custom"}}])
+    span = server_span(Reading(custom=custom))
+    assert dict(span.tags())["component"] == "custom"
     span.set_attribute("component", "program")
     span.set_attribute("items", 3)
-    assert span.tags()[-2:] == [("component", "program"), ("items", 3)]
+    assert dict(span.tags())["component"] == "program"
+    assert span.tags()[-1] == ("items", 3)
+
+
+def test_custom_tags_are_written_before_a_server_s_grpc_status_and_after_a_client_s() -> None:
+    custom = CustomTags([{"tag": "grpc.message", "literal": {"value": "custom"}}])
+    for make, message in ((server_span, "gone"), (client_span, "custom")):
+        span = make(Reading(custom=custom), grpc=[("14", "gone")])
+        assert dict(span.tags())["grpc.message"] == message
+
+
+def grpc_span(**facts: Any) -> Span:
+    span = server_span(**facts)
+    request = GrpcRequest("POST", "http", "api:80", "/pb.Foo/Bar", "HTTP/2", "", "", 0)
+    request.content_type = "application/grpc"
+    request.timeout = "10s"
+    span.request = request
+    return span
+
+
+def test_a_grpc_request_has_its_fields_after_those_of_its_headers() -> None:
+    names = [name for name, _ in grpc_span(client_trace_id="c", grpc=[("0", "")]).tags()]
+    first = names.index("guid:x-client-trace-id")
+    assert names[first + 1 : first + 6] == [
+        "grpc.path",
+        "grpc.authority",
+        "grpc.content_type",
+        "grpc.timeout",
+        "request_size",
+    ]
+    assert names[-2:] == ["grpc.status_code", "grpc.message"]
+
+
+def test_a_request_without_a_timeout_says_none() -> None:
+    span = grpc_span()
+    span.request.timeout = None  # type: ignore[union-attr]
+    assert "grpc.timeout" not in dict(span.tags())
+
+
+def test_trailers_overwrite_the_grpc_status_of_headers_but_no_error_of_it() -> None:
+    tags = dict(grpc_span(grpc=[("14", "gone"), ("0", None)]).tags())
+    assert (tags["grpc.status_code"], tags["grpc.message"]) == ("0", "gone")
+    assert tags["error"] == "true"
+
+
+def test_of_a_request_whose_head_never_arrived_only_the_rest_is_told() -> None:
+    span = server_span(method="", status=0, call=SimpleNamespace(request_id="id"))
+    assert [name for name, _ in span.tags()] == [
+        "request_size",
+        "response_size",
+        "component",
+        "http.status_code",
+        "response_flags",
+        "error",
+    ]
+
+
+def test_an_attempt_that_was_given_up_is_canceled() -> None:
+    tags = dict(client_span(status=0, canceled=True).tags())
+    assert tags["canceled"] == tags["error"] == "true"
+    assert "error.reason" not in tags
+
+
+def test_the_cluster_of_a_configured_route_is_that_of_a_server_span() -> None:
+    route = SimpleNamespace(cluster="shop", metadata={}, custom_tags=())
+    tags = dict(server_span(call=SimpleNamespace(request_id="", route_rule=route)).tags())
+    assert (tags["upstream_cluster"], tags["upstream_cluster.name"]) == ("shop", "shop")
+
+
+def test_an_observability_name_is_told_beside_the_cluster() -> None:
+    tags = dict(client_span(upstream=("c1", "c1o")).tags())
+    assert (tags["upstream_cluster"], tags["upstream_cluster.name"]) == ("c1", "c1o")
+
+
+def stream_span(kind: int) -> Span:
+    span = server_span(upstream=("c", "co"), peer=("10.0.0.1", 443), kind=kind)
+    span.request = Stream(("10.0.0.100", 5000))
+    span.peer = ("10.0.0.1", 443)
+    return span
+
+
+def test_a_stream_of_another_protocol_has_envoys_generic_fields() -> None:
+    assert stream_span(SERVER).tags() == [
+        ("component", "proxy"),
+        ("response_flags", "-"),
+        ("peer.address", "10.0.0.100:5000"),
+        ("upstream_cluster", "c"),
+        ("upstream_cluster.name", "co"),
+        ("upstream_address", "10.0.0.1:443"),
+    ]
+    assert dict(stream_span(CLIENT).tags())["peer.address"] == "10.0.0.1:443"
+    assert stream_span(CLIENT).status_code == UNSET
+
+
+@pytest.mark.parametrize(
+    ("answered", "facts", "tags"),
+    [
+        (True, {"grpc": [("0", None)]}, {"grpc.status_code": "0"}),
+        (False, {"grpc": [("0", None)]}, {"grpc.status_code": "0", "error": "true"}),
+        # Stricter than for requests: any status but OK.
+        (True, {"grpc": [("5", None)]}, {"grpc.status_code": "5", "error": "true"}),
+        (False, {"canceled": True}, {"status": "canceled"}),
+    ],
+)
+def test_a_side_call(answered: bool, facts: dict[str, Any], tags: dict[str, str]) -> None:
+    span = client_span(**facts)
+    span.request = SideCall("authz", answered)
+    assert dict(span.tags()) == {"upstream_cluster": "authz", "component": "proxy", **tags}
+    assert span.name == "async authz egress"
+
+
+@pytest.mark.parametrize(
+    ("status", "server_status", "client_status"),
+    [("0", UNSET, UNSET), ("5", UNSET, ERROR), ("8", UNSET, ERROR), ("14", ERROR, ERROR)],
+)
+def test_the_status_of_grpc_spans(status: str, server_status: int, client_status: int) -> None:
+    assert grpc_span(grpc=[(status, None)]).status_code == server_status
+    assert client_span(grpc=[(status, None)]).status_code == client_status
+
+
+def test_a_tracer_s_own_rule_makes_the_status_of_envoys_fields() -> None:
+    def status(kind: int, tags: Mapping[str, Any]) -> int:
+        return ERROR if tags["http.status_code"] == "200" else UNSET
+
+    assert server_span(Reading(status=status)).status_code == ERROR
+    assert server_span(Reading(status=status), status=500).status_code == UNSET
+
+
+def test_verbose_adds_envoys_log_events() -> None:
+    for verbose, names in ((True, ["mine", "last_downstream_tx_byte_sent"]), (False, ["mine"])):
+        span = server_span(Reading(verbose=verbose))
+        span.add_event("mine")
+        span.note("last_downstream_tx_byte_sent")
+        assert [event.name for event in span.events] == names
