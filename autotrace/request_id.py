@@ -42,27 +42,37 @@ def to_integer(request_id: str) -> int | None:
     return None
 
 
-def get_reason(request_id: str) -> str:
-    """The packed trace reason; any 36 characters may have one."""
-    if len(request_id) == _LENGTH:
+def get_reason(request_id: str, packs: bool = True) -> str:
+    """The packed trace reason; any 36 characters may have one, unless reasons are not packed."""
+    if packs and len(request_id) == _LENGTH:
         reason = request_id[_REASON_INDEX]
         if reason in _REASONS:
             return reason
     return NOT_TRACEABLE
 
 
-def set_reason(request_id: str, reason: str) -> str:
+def set_reason(request_id: str, reason: str, packs: bool = True) -> str:
     """The id with that reason packed into it; other lengths than a UUID's stay as they are."""
-    if len(request_id) != _LENGTH or request_id[_REASON_INDEX] == reason:
+    if not packs or len(request_id) != _LENGTH or request_id[_REASON_INDEX] == reason:
         return request_id
     return f"{request_id[:_REASON_INDEX]}{reason}{request_id[_REASON_INDEX + 1 :]}"
 
 
-def admitted(request_id: str, preserve: bool, pack: bool) -> str:
-    """What remains of an outsider's id at the edge; if nothing, a new one is to be made.
+def kept(
+    request_id: str, edge: bool, generates: bool = True, preserves: bool = False, packs: bool = True
+) -> str:
+    """What remains of the id that arrived; where nothing does, a new one is made if any is.
 
-    A preserved one loses its reason, which outsiders may not give.
+    At the edge an outsider's is replaced, or loses its reason, which outsiders may not give.
     """
-    if not preserve:
-        return ""
-    return set_reason(request_id, NOT_TRACEABLE) if pack else request_id
+    if not edge or not generates:
+        return request_id
+    return set_reason(request_id, NOT_TRACEABLE, packs) if preserves else ""
+
+
+def response(request_id: str | None, always: bool, forced: bool) -> str | None:
+    """The id that the response tells, in place of its own; None leaves the response as it is.
+
+    `forced`: an internal service asked for the trace by `x-envoy-force-trace`. An empty id is told.
+    """
+    return request_id if always or forced else None

@@ -6,7 +6,7 @@ random number of each. Only the share of requests that clients may force is draw
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from autotrace.request_id import (
@@ -27,6 +27,8 @@ HUNDRED = 100
 TEN_THOUSAND = 10000
 MILLION = 1000000
 
+DENOMINATORS = {"HUNDRED": HUNDRED, "TEN_THOUSAND": TEN_THOUSAND, "MILLION": MILLION}
+
 Fraction = tuple[int, int]
 
 # reason -> Envoy's counter of it
@@ -38,6 +40,15 @@ COUNTERS = {
     HEALTH_CHECK: "health_check",
 }
 
+# reason -> how many calls it was the final one of. A plain dictionary without a lock: two threads
+# at the same moment may lose a count, which costs less than a lock in every call.
+COUNTED = dict.fromkeys(COUNTERS, 0)
+
+
+def counters() -> dict[str, int]:
+    """Envoy's tracing counters of this process, by their names."""
+    return {name: COUNTED[reason] for reason, name in COUNTERS.items()}
+
 
 def client_fraction(percent: float) -> Fraction:
     """Envoy's fraction for the clients' share: whole percent, the rest cut off."""
@@ -48,6 +59,32 @@ def fraction(percent: float) -> Fraction:
     """Envoy's fraction for the random and the overall share: hundredths of a percent."""
     # Half away from zero, as C rounds; `round` would go to the even neighbour.
     return int(percent * 100 + 0.5), TEN_THOUSAND
+
+
+# setting -> how its percentage becomes a fraction
+CONVERSIONS: dict[str, Callable[[float], Fraction]] = {
+    "client_sampling": client_fraction,
+    "random_sampling": fraction,
+    "overall_sampling": fraction,
+}
+
+
+def percent_to_fraction(setting: str, percent: float | None) -> Fraction:
+    """Envoy's fraction for one of the three percentages; everything where none is configured."""
+    return CONVERSIONS[setting](100.0 if percent is None else percent)
+
+
+def given_fraction(given: Sequence[object] | None) -> Fraction:
+    """A fraction as routes give it, with the denominator's name; everything where none is given."""
+    if given is None:
+        return HUNDRED, HUNDRED
+    numerator, denominator = given
+    return int(str(numerator)), DENOMINATORS[str(denominator)]
+
+
+def passes(value: int, numerator: int, denominator: int) -> bool:
+    """Whether a number falls into a share: so many of each so many numbers."""
+    return value % denominator < numerator
 
 
 class Fractions:
@@ -66,6 +103,14 @@ class Fractions:
     ) -> Fractions:
         """The shares as the configuration names them."""
         return cls(client_fraction(client), fraction(random), fraction(overall))
+
+    @classmethod
+    def of_route(cls, tracing: Mapping[str, Sequence[object]]) -> Fractions:
+        """The shares of a route, which stand in place of the listener's all three.
+
+        What the route does not name is everything, whatever the listener says.
+        """
+        return cls(*(given_fraction(tracing.get(setting)) for setting in CONVERSIONS))
 
 
 class Sampler:
@@ -97,6 +142,10 @@ class Sampler:
             config.use_request_id_for_trace_sampling,
         )
 
+    def with_fractions(self, fractions: Fractions) -> Sampler:
+        """The same decision by other shares: those of a route, or of the runtime."""
+        return Sampler(fractions, self.packs, self.by_request_id)
+
     def decide(
         self,
         integer: int,
@@ -112,15 +161,16 @@ class Sampler:
         if client_trace_id or force_trace:
             reason = _wanted(value, shares, client_trace_id, force_trace, draw)
         else:
-            reason = SAMPLING if value % shares.random_of < shares.random else NOT_TRACEABLE
-        if reason != NOT_TRACEABLE and value % shares.overall_of >= shares.overall:
+            sampled = passes(value, shares.random, shares.random_of)
+            reason = SAMPLING if sampled else NOT_TRACEABLE
+        if reason != NOT_TRACEABLE and not passes(value, shares.overall, shares.overall_of):
             return NOT_TRACEABLE
         return reason
 
     def follow(
         self,
         request_id: str,
-        integer: int,
+        integer: int | None,
         client_trace_id: bool,
         force_trace: bool,
         draw: Callable[[], int],
@@ -128,18 +178,21 @@ class Sampler:
         """The reason for an id that arrived, by its integer and the reason packed into it.
 
         Second the digit to pack into it, or nothing where it stays as it is: where nothing was
-        decided, the digit of a UUID of version 7, say, is left alone.
+        decided, the digit of a UUID of version 7, say, is left alone. An id without an integer, or
+        none at all, is never traced by Envoy, whoever asks for it.
         """
         if not self.by_request_id:
             return SAMPLING, ""
+        if integer is None:
+            return NOT_TRACEABLE, ""
         shares = self.fractions
         value = integer % TEN_THOUSAND
-        reason = get_reason(request_id) if self.packs else NOT_TRACEABLE
+        reason = get_reason(request_id, self.packs)
         if reason == NOT_TRACEABLE:
             reason = _wanted(value, shares, client_trace_id, force_trace, draw)
             if reason == NOT_TRACEABLE:
                 return reason, ""
-        if value % shares.overall_of >= shares.overall:
+        if not passes(value, shares.overall, shares.overall_of):
             reason = NOT_TRACEABLE
         return reason, reason if self.packs else ""
 
@@ -152,11 +205,11 @@ def _wanted(
     draw: Callable[[], int],
 ) -> str:
     """The reason before the overall share cuts it: the client, an internal service, the dice."""
-    if client_trace_id and draw() % shares.client_of < shares.client:
+    if client_trace_id and passes(draw(), shares.client, shares.client_of):
         return CLIENT_FORCED
     if force_trace:
         return SERVICE_FORCED
-    return SAMPLING if value % shares.random_of < shares.random else NOT_TRACEABLE
+    return SAMPLING if passes(value, shares.random, shares.random_of) else NOT_TRACEABLE
 
 
 def trace_integer(trace_id: str) -> int:

@@ -7,26 +7,54 @@ ids are believed, and tracing can be forced only where `x-forwarded-for` is one 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
     from autotrace.config import Config
+    from autotrace.headers import Known
 
 FORWARDED_FOR = "x-forwarded-for"
 
-# Headers that are not believed from whom they name: Envoy would have removed them.
-FROM_OUTSIDE = frozenset(("x-envoy-force-trace", "x-envoy-internal"))
-AT_THE_EDGE = FROM_OUTSIDE | {
-    "x-envoy-decorator-operation",
-    "x-envoy-downstream-service-cluster",
-    "x-envoy-downstream-service-node",
-}
+FORCE_TRACE = "x-envoy-force-trace"
+INTERNAL = "x-envoy-internal"
+EXTERNAL_ADDRESS = "x-envoy-external-address"
+DECORATOR = "x-envoy-decorator-operation"
+CLUSTER = "x-envoy-downstream-service-cluster"
+NODE = "x-envoy-downstream-service-node"
+USER_AGENT = "user-agent"
+
+# Headers that are not believed from whom they name: Envoy would have removed them. Those that only
+# steer its routing are named as far as Envoy's list goes; some are families.
+FROM_OUTSIDE = frozenset((FORCE_TRACE, INTERNAL))
+AT_THE_EDGE = FROM_OUTSIDE | {DECORATOR, CLUSTER, NODE}
+ROUTING = frozenset(
+    (
+        "x-envoy-max-retries",
+        "x-envoy-upstream-alt-stat-name",
+        "x-envoy-expected-rq-timeout-ms",
+        "x-envoy-ip-tags",
+        "x-envoy-original-url",
+        "x-envoy-hedge-on-per-try-timeout",
+    )
+)
+_ROUTING_FAMILIES = ("x-envoy-retry-", "x-envoy-retriable-", "x-envoy-upstream-rq-timeout-")
 
 # The longest IPv6 address with a zone; also bounds what hostile values cost.
 _MAX_ADDRESS = 64
 _MAX_REMEMBERED = 1024
+
+
+class Edge(NamedTuple):
+    """What becomes of a request where it arrives, and why."""
+
+    trusted_address: str
+    internal: bool
+    edge: bool
+    # Headers written in place of those that arrived, and names of headers taken away.
+    written: dict[str, str]
+    removed: frozenset[str]
 
 
 class Trust:
@@ -70,6 +98,25 @@ class Trust:
         """Whether the request enters from outside here, so that its id is not believed."""
         return self.use_remote_address and not self.is_internal(peer, forwarded_for)
 
+    def mutate(self, peer: str, known: Known, own_address: str = "", appends: bool = True) -> Edge:
+        """Whom a request comes from, and the headers that Envoy would hand on for it.
+
+        `appends`: unless `skip_xff_append`. `own_address` stands for a peer on this machine.
+        """
+        came_for = forwarded_for(known)
+        address = self.trusted_address(peer, came_for)
+        internal = self.is_internal(peer, came_for)
+        edge = self.use_remote_address and not internal
+        removed = frozenset(known) & believed_of_nobody(known, internal, edge)
+        written: dict[str, str] = {}
+        if internal:
+            written[INTERNAL] = "true"
+        elif edge:
+            written[EXTERNAL_ADDRESS] = address
+        if self.use_remote_address and appends and peer:
+            written[FORWARDED_FOR] = appended(came_for, peer, own_address)
+        return Edge(address, internal, edge, written, removed)
+
     def has(self, address: str) -> bool:
         """Whether this is an address, one only, in the internal ranges."""
         internal = self._internal.get(address)
@@ -88,6 +135,40 @@ class Trust:
 
             self._networks = [ip_network(each, strict=False) for each in self._ranges]
         return any(address in network for network in self._networks)
+
+
+def forwarded_for(known: Known) -> str | None:
+    """The whole `x-forwarded-for`; None if there is none.
+
+    One that came in several lines is one list: the last line is the one that a proxy added.
+    """
+    return ",".join(known.all(FORWARDED_FOR)) if FORWARDED_FOR in known else None
+
+
+def believed_of_nobody(known: Iterable[str], internal: bool, edge: bool) -> frozenset[str]:
+    """The headers that are taken away from a request of this class."""
+    if internal:
+        return frozenset((INTERNAL,))
+    families = {name for name in known if name.startswith(_ROUTING_FAMILIES)}
+    return (AT_THE_EDGE if edge else FROM_OUTSIDE) | ROUTING | families
+
+
+def appended(came_for: str | None, peer: str, own_address: str = "") -> str:
+    """`x-forwarded-for` with the direct peer behind; a peer on this machine is named as we are."""
+    address = _parse(peer)
+    if own_address and address is not None and address.is_loopback:
+        peer = own_address
+    return f"{came_for},{peer}" if came_for else peer
+
+
+def user_agent(known: Known, service: str, node: str) -> dict[str, str]:
+    """The headers by which `add_user_agent` tells who calls."""
+    written = {CLUSTER: service}
+    if not known.get(USER_AGENT):
+        written[USER_AGENT] = service
+    if node:
+        written[NODE] = node
+    return written
 
 
 def trusted_address(

@@ -14,9 +14,10 @@ from autotrace.request_id import (
     NOT_TRACEABLE,
     SAMPLING,
     SERVICE_FORCED,
-    admitted,
     generate,
     get_reason,
+    kept,
+    response,
     set_reason,
     to_integer,
 )
@@ -111,12 +112,50 @@ def test_set_reason(value: str, reason: str, packed: str) -> None:
     assert set_reason(value, reason) == packed
 
 
+FORCED = PLAIN.replace("-4", "-a", 1)
+
+
 @pytest.mark.parametrize(
-    ("preserve", "pack", "remains"),
-    [(False, True, ""), (True, True, PLAIN), (True, False, PLAIN.replace("-4", "-a", 1))],
+    ("given", "edge", "generates", "preserves", "packs", "remains"),
+    [
+        (FORCED, False, True, False, True, FORCED),
+        (FORCED, True, True, False, True, ""),
+        # An outsider cannot smuggle a reason in.
+        (FORCED, True, True, True, True, PLAIN),
+        (FORCED, True, True, True, False, FORCED),
+        ("my-request-id", True, True, True, True, "my-request-id"),
+        # Where none is made, none is replaced.
+        (FORCED, True, False, False, True, FORCED),
+        (FORCED, True, False, True, True, FORCED),
+        ("", True, True, True, True, ""),
+        ("", False, True, False, True, ""),
+    ],
 )
-def test_an_outsider_cannot_smuggle_a_reason_in(preserve: bool, pack: bool, remains: str) -> None:
-    assert admitted("f4dca0a9-12c7-a307-8002-969403baf480", preserve, pack) == remains
+def test_what_remains_of_an_id_that_arrived(
+    given: str, edge: bool, generates: bool, preserves: bool, packs: bool, remains: str
+) -> None:
+    assert kept(given, edge, generates, preserves, packs) == remains
+
+
+@pytest.mark.parametrize(
+    ("given", "always", "forced", "told"),
+    [
+        (PLAIN, True, False, PLAIN),
+        (PLAIN, False, True, PLAIN),
+        (PLAIN, False, False, None),
+        ("", True, False, ""),
+        (None, True, True, None),
+    ],
+)
+def test_the_response_tells_the_id_always_or_to_who_forced_the_trace(
+    given: str | None, always: bool, forced: bool, told: str | None
+) -> None:
+    assert response(given, always, forced) == told
+
+
+def test_without_packing_no_reason_is_read_or_written() -> None:
+    assert get_reason(FORCED, packs=False) == NOT_TRACEABLE
+    assert set_reason(PLAIN, SAMPLING, packs=False) == PLAIN
 
 
 @given(st.text())

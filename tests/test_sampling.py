@@ -18,6 +18,7 @@ from autotrace.request_id import (
     to_integer,
 )
 from autotrace.sampling import (
+    COUNTED,
     COUNTERS,
     HEALTH_CHECK,
     MILLION,
@@ -25,8 +26,12 @@ from autotrace.sampling import (
     Fractions,
     Sampler,
     client_fraction,
+    counters,
     decision,
     fraction,
+    given_fraction,
+    passes,
+    percent_to_fraction,
     trace_integer,
 )
 
@@ -214,3 +219,58 @@ def test_from_reason_to_decision(
 ) -> None:
     assert decision(reason, health_check) == verdict
     assert COUNTERS[verdict[0]] == counter
+
+
+@pytest.mark.parametrize(
+    ("value", "numerator", "denominator", "passed"),
+    [(0, 0, 100, False), (0, 1, 100, True), (1, 1, 100, False), (150, 60, 100, True)]
+    + [(4294967295, 7295, 10000, False), (4294967295, 7296, 10000, True), (9, 200, 100, True)],
+)
+def test_a_number_passes_below_the_numerator(
+    value: int, numerator: int, denominator: int, passed: bool
+) -> None:
+    assert passes(value, numerator, denominator) is passed
+
+
+@pytest.mark.parametrize(
+    ("setting", "percent", "fraction"),
+    [
+        ("client_sampling", None, (100, 100)),
+        ("client_sampling", 0.9, (0, 100)),
+        ("random_sampling", None, (10000, 10000)),
+        ("overall_sampling", 12.5, (1250, 10000)),
+    ],
+)
+def test_each_percentage_has_its_denominator(
+    setting: str, percent: float | None, fraction: tuple[int, int]
+) -> None:
+    assert percent_to_fraction(setting, percent) == fraction
+
+
+@pytest.mark.parametrize(
+    ("given", "fraction"),
+    [(None, (100, 100)), ([5, "HUNDRED"], (5, 100)), ((5, "MILLION"), (5, 1000000))],
+)
+def test_a_route_gives_its_fractions_itself(
+    given: list[object] | None, fraction: tuple[int, int]
+) -> None:
+    assert given_fraction(given) == fraction
+
+
+def test_a_routes_shares_replace_all_of_the_listeners() -> None:
+    listener = Sampler(Fractions.of_percents(0, 0, 0), packs=False)
+    route = listener.with_fractions(Fractions.of_route({"random_sampling": [24, "HUNDRED"]}))
+    assert route.follow(PLAIN, 7323, False, False, undrawn) == (SAMPLING, "")
+    assert route.follow(PLAIN, 7324, False, False, undrawn) == (NOT_TRACEABLE, "")
+    assert route.packs is False
+
+
+def test_without_an_integer_nobody_forces_a_trace() -> None:
+    sampler = Sampler(Fractions.of_percents())
+    assert sampler.follow("bb", None, True, True, undrawn) == (NOT_TRACEABLE, "")
+
+
+def test_the_counters_have_envoys_names() -> None:
+    before = counters()
+    COUNTED[CLIENT_FORCED] += 1
+    assert counters() == {**before, "client_enabled": before["client_enabled"] + 1}

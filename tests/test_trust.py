@@ -7,7 +7,16 @@ import sys
 
 import pytest
 
-from autotrace.trust import Trust, trusted_address
+from autotrace.headers import Known, Names, capture_pairs
+from autotrace.trust import (
+    AT_THE_EDGE,
+    Trust,
+    appended,
+    believed_of_nobody,
+    forwarded_for,
+    trusted_address,
+    user_agent,
+)
 
 RANGES = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "fc00::/7", "::1/128")
 FOUR = "203.0.113.128, 203.0.113.10, 203.0.113.1, 192.0.2.5"
@@ -94,3 +103,95 @@ def test_ipaddress_is_imported_only_when_an_address_is_judged() -> None:
         "t.is_internal('10.0.0.1', '10.0.0.1'); assert 'ipaddress' in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_what_came_in_several_lines_is_one_list() -> None:
+    """Else a client's own line would count, and the one that a proxy added would not."""
+    pairs = [("X-Forwarded-For", "10.0.0.1"), ("x-forwarded-for", "8.8.8.8")]
+    known = capture_pairs(pairs, Names(["x-forwarded-for"]))
+    assert forwarded_for(known) == "10.0.0.1,8.8.8.8"
+    assert not Trust(False, 0, RANGES).mutate("10.0.0.9", known).internal
+
+
+def test_no_list_is_not_an_empty_one() -> None:
+    assert forwarded_for(Known()) is None
+    assert forwarded_for(Known({"x-forwarded-for": ""})) == ""
+
+
+@pytest.mark.parametrize(
+    ("internal", "edge", "name", "removed"),
+    [
+        (True, False, "x-envoy-internal", True),
+        (True, False, "x-envoy-force-trace", False),
+        (True, False, "x-envoy-retry-on", False),
+        (False, False, "x-envoy-internal", True),
+        (False, False, "x-envoy-force-trace", True),
+        (False, False, "x-envoy-decorator-operation", False),
+        (False, False, "x-envoy-downstream-service-cluster", False),
+        (False, False, "x-envoy-retry-on", True),
+        (False, False, "x-envoy-max-retries", True),
+        (False, True, "x-envoy-decorator-operation", True),
+        (False, True, "x-envoy-downstream-service-node", True),
+        (False, True, "x-envoy-upstream-rq-timeout-ms", True),
+        (False, True, "x-envoy-original-path", False),
+        (False, True, "traceparent", False),
+        (False, True, "x-client-trace-id", False),
+    ],
+)
+def test_what_each_class_of_request_loses(
+    internal: bool, edge: bool, name: str, removed: bool
+) -> None:
+    assert (name in believed_of_nobody([name], internal, edge)) is removed
+
+
+def test_an_outsider_at_the_edge_is_named_and_appended() -> None:
+    known = Known(dict.fromkeys(AT_THE_EDGE, "x"), **{"x-forwarded-for": "8.8.8.8"})
+    edge = Trust(True, 0, RANGES).mutate("34.0.0.1", known)
+    assert edge.removed == AT_THE_EDGE
+    assert edge.written == {
+        "x-envoy-external-address": "34.0.0.1",
+        "x-forwarded-for": "8.8.8.8,34.0.0.1",
+    }
+
+
+def test_an_internal_request_is_marked_as_such() -> None:
+    edge = Trust(True, 0, RANGES).mutate("10.0.0.1", Known(), appends=False)
+    assert edge.written == {"x-envoy-internal": "true"}
+
+
+def test_where_we_are_not_the_edge_the_list_stays_as_it_is() -> None:
+    edge = Trust(False, 0, RANGES).mutate("34.0.0.1", Known({"x-forwarded-for": "8.8.8.8"}))
+    assert edge.written == {}
+
+
+def test_a_peer_without_an_address_is_not_appended() -> None:
+    assert Trust(True, 0, RANGES).mutate("", Known()).written == {"x-envoy-external-address": ""}
+
+
+@pytest.mark.parametrize(
+    ("came_for", "peer", "own", "appended_to"),
+    [
+        (None, "34.0.0.1", "10.1.1.1", "34.0.0.1"),
+        ("8.8.8.8", "127.0.0.1", "10.1.1.1", "8.8.8.8,10.1.1.1"),
+        ("8.8.8.8", "::1", "10.1.1.1", "8.8.8.8,10.1.1.1"),
+        ("8.8.8.8", "127.0.0.1", "", "8.8.8.8,127.0.0.1"),
+        ("", "nobody", "10.1.1.1", "nobody"),
+    ],
+)
+def test_a_peer_on_this_machine_is_named_as_we_are(
+    came_for: str | None, peer: str, own: str, appended_to: str
+) -> None:
+    assert appended(came_for, peer, own) == appended_to
+
+
+@pytest.mark.parametrize(
+    ("given", "node", "written"),
+    [
+        ({}, "n", {"user-agent": "s", "x-envoy-downstream-service-node": "n"}),
+        ({"user-agent": ""}, "", {"user-agent": "s"}),
+        ({"user-agent": "curl", "x-envoy-downstream-service-cluster": "other"}, "", {}),
+    ],
+)
+def test_who_calls(given: dict[str, str], node: str, written: dict[str, str]) -> None:
+    expected = {"x-envoy-downstream-service-cluster": "s", **written}
+    assert user_agent(Known(given), "s", node) == expected
