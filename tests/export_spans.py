@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from autotrace.export.resource import Resource
-from autotrace.span import SERVER, Span
+from autotrace.span import SERVER, Event, Span
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 SPAN_ID = "00f067aa0ba902b7"
@@ -47,6 +47,9 @@ class FixedReading:
     def status(self, span: Span) -> int:
         return self._status
 
+    def events(self, span: Span) -> list[Event]:
+        return []
+
 
 def make_span(
     name: str = "shop.example.com",
@@ -75,7 +78,7 @@ def make_span(
     )
     span.start_ns, span.end_ns = start_ns, start_ns + duration_ns
     for key, value in others.items():
-        setattr(span, key, value)
+        setattr(span, "_events" if key == "events" else key, value)
     return span
 
 
