@@ -73,6 +73,10 @@ EMPTY = frozenset(_EMPTY.split())
 REQUEST = ("REQ", "REQUEST_HEADER", "REQ_WITHOUT_QUERY")
 RESPONSE = ("RESP", "RESPONSE_HEADER")
 TRAILERS = ("TRAILER", "RESPONSE_TRAILER")
+METADATA_TYPES = (
+    *("DYNAMIC", "CLUSTER", "ROUTE", "UPSTREAM_HOST", "LISTENER", "LISTENER_FILTER_CHAIN"),
+    "VIRTUAL_HOST",
+)
 
 _COMMAND = re.compile(r"%([A-Z0-9_]+)(?:\(([^)]*)\))?(?::([0-9]{1,9}))?%")
 
@@ -130,16 +134,44 @@ def command(name: str, argument: str | None, length: int | None) -> Command:
             raise Malformed(f'"{name}" needs an argument in brackets.')
         if takes == NO and argument is not None:
             raise Malformed(f'"{name}" takes no argument.')
-        if name in REQUEST + RESPONSE + TRAILERS and argument and argument.count("?") > 1:
-            raise Malformed(f'"{name}" takes one alternative header at most.')
-    return Command(name, argument, length)
+    made = Command(name, argument, length)
+    if name in REQUEST + RESPONSE + TRAILERS and len(alternatives(made)) > 2:
+        raise Malformed(f'"{name}" takes one alternative header at most.')
+    if name == "METADATA" and argument and argument.partition(":")[0] not in METADATA_TYPES:
+        raise Malformed(f'"{name}" is of one of {", ".join(METADATA_TYPES)}.')
+    if name == "COALESCE":
+        operators(made)
+    return made
+
+
+def operators(coalesce: Command) -> list[Command]:
+    """The commands of which `COALESCE` takes the first that has a value; they are JSON."""
+    import json
+
+    found = []
+    try:
+        for each in json.loads(coalesce.argument or "")["operators"]:
+            fields = {"command": each} if isinstance(each, str) else each
+            name, argument = fields["command"], fields.get("param")
+            length = fields.get("max_length")
+            if not isinstance(argument, (str, type(None))) or type(length) not in (int, type(None)):
+                raise TypeError
+            found.append(command(name, argument, length))
+    except Malformed:
+        raise
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        raise Malformed('"COALESCE" wants {"operators": [...]} in brackets.') from None
+    return found
 
 
 def headers(parts: Iterable[str | Command], commands: Iterable[str]) -> Iterator[str]:
     """The header names, lower-case, that commands of these names read."""
     for part in parts:
-        if isinstance(part, Command) and part.name in commands:
-            yield from alternatives(part)
+        if isinstance(part, Command):
+            if part.name in commands:
+                yield from alternatives(part)
+            elif part.name == "COALESCE":
+                yield from headers(operators(part), commands)
 
 
 def alternatives(part: Command) -> tuple[str, ...]:

@@ -22,8 +22,8 @@ from autotrace.format_grammar import (
     Command,
     Malformed,
     alternatives,
-    command,
     headers,
+    operators,
     parse,
 )
 from autotrace.operation import destination
@@ -119,7 +119,8 @@ def _command(part: Command, environ: Mapping[str, str], configured: Mapping[str,
         host = os.uname().nodename
         return lambda span: host
     if name == "COALESCE":
-        return _coalesced(argument, environ, configured)
+        made = [_ready(each, environ, configured) for each in operators(part)]
+        return lambda span: next(filter(None, (render(span) for render in made)), "")
     if name in _WITH_ARGUMENT:
         make = _WITH_ARGUMENT[name]
         return lambda span: make(span, argument)
@@ -153,26 +154,6 @@ def _metadata(kind: str, path: str, configured: Mapping[str, Any]) -> Render:
         return metadata.as_text(found) or ""
 
     return render
-
-
-def _coalesced(text: str, environ: Mapping[str, str], configured: Mapping[str, Any]) -> Render:
-    """The first of several commands that has a value; they are given as JSON."""
-    import json
-
-    try:
-        made = [
-            _ready(each, environ, configured)
-            for each in map(_of_json, json.loads(text)["operators"])
-        ]
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        raise Malformed('"COALESCE" wants {"operators": [...]} in brackets.') from None
-    return lambda span: next(filter(None, (render(span) for render in made)), "")
-
-
-def _of_json(operator: Any) -> Command:
-    if isinstance(operator, str):
-        return command(operator, None, None)
-    return command(operator["command"], operator.get("param"), operator.get("max_length"))
 
 
 # Of the span.
