@@ -8,12 +8,18 @@ from autotrace.facts import (
     CONNECTION_FAILURE,
     CONNECTION_TERMINATION,
     DNS_FAILURE,
+    LOCAL_RESET,
+    POOL_OVERFLOW,
     PROTOCOL_ERROR,
     TIMEOUT,
     Failure,
 )
 
 # By name, since the classes live in libraries that may not be loaded. Standard ones first.
+_CANCELED = frozenset(
+    ("CancelledError", "GeneratorExit", "KeyboardInterrupt", "SystemExit", "GreenletExit")
+)
+_OVERFLOW = frozenset(("EmptyPoolError", "PoolTimeout"))
 _DNS = frozenset(("gaierror", "herror", "NameResolutionError"))
 _CONNECT = frozenset(
     (
@@ -46,11 +52,16 @@ _LONGEST_REASON = 256
 
 def classify(error: BaseException, connected: bool) -> Failure:
     """The flags for a failed exchange; `connected` says whether a connection stood."""
+    # Only the exception itself: a timeout is often raised out of the cancellation that it caused.
+    if not _CANCELED.isdisjoint([kind.__name__ for kind in type(error).__mro__]):
+        return Failure((LOCAL_RESET,), "", canceled=True)
     return Failure(_flags(error, connected), reason(error))
 
 
 def _flags(error: BaseException, connected: bool) -> tuple[str, ...]:
     names = {kind.__name__ for cause in _chain(error) for kind in type(cause).__mro__}
+    if names & _OVERFLOW:
+        return (POOL_OVERFLOW,)
     if names & _DNS:
         return (CONNECTION_FAILURE, DNS_FAILURE)
     # RemoteDisconnected is a BadStatusLine and a ConnectionResetError at once.

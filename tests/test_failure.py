@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import socket
 import ssl
@@ -37,12 +38,22 @@ CASES = [
     (urllib3.exceptions.ReadTimeoutError(None, "/", "read"), True, ("UT",)),  # type: ignore[arg-type]
     (urllib3.exceptions.ConnectTimeoutError(None, "connect"), True, ("UF",)),
     (OddError("x"), True, ()),
+    (urllib3.exceptions.EmptyPoolError(None, "full"), False, ("UO",)),  # type: ignore[arg-type]
+    (caused(TimeoutError("late"), asyncio.CancelledError()), True, ("UT",)),
+    (asyncio.CancelledError(), True, ("LR",)),
+    (KeyboardInterrupt(), False, ("LR",)),
 ]
 
 
 @pytest.mark.parametrize(("error", "connected", "flags"), CASES, ids=lambda v: repr(v)[:40])
 def test_flags(error: BaseException, connected: bool, flags: tuple[str, ...]) -> None:
     assert classify(error, connected).flags == flags
+
+
+def test_what_its_caller_gave_up_is_canceled_and_has_no_reason() -> None:
+    failure = classify(asyncio.CancelledError("shutdown"), True)
+    assert (failure.canceled, failure.reason) == (True, "")
+    assert not classify(TimeoutError(), True).canceled
 
 
 def test_the_reason_names_the_error_and_is_cut() -> None:
