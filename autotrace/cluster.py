@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from autotrace.facts import ClientRequest, SideCall
 from autotrace.operation import destination
-from autotrace.span import Span
+from autotrace.span import CLIENT, Span
 
 
 def cluster(span: Span) -> tuple[str, str]:
     """The cluster and its observability name, "" where there is none.
 
-    What the span knows, else whom a client calls, else what the configured route of a server span
-    names.
+    What the span knows, else what its configured route names, else whom a client calls.
     """
     if span.upstream is not None:
         return span.upstream
     request = span.request
-    name = ""
+    # The route of the inbound call says nothing of the calls that it causes.
+    route = span.outbound_route if span.kind == CLIENT else span.route_rule
+    name = route.cluster if route is not None else ""
+    if name:
+        return name, name
     if isinstance(request, ClientRequest):
         name = destination(request)[1]
     elif isinstance(request, SideCall):
         name = request.cluster
-    elif span.route_rule is not None:
-        name = span.route_rule.cluster
     return name, name

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 NO, MAYBE, YES = range(3)
 
@@ -151,7 +152,7 @@ def operators(coalesce: Command) -> list[Command]:
     found = []
     try:
         for each in json.loads(coalesce.argument or "")["operators"]:
-            fields = {"command": each} if isinstance(each, str) else each
+            fields: Any = {"command": each} if isinstance(each, str) else each
             name, argument = fields["command"], fields.get("param")
             length = fields.get("max_length")
             if not isinstance(argument, (str, type(None))) or type(length) not in (int, type(None)):

@@ -186,6 +186,8 @@ class Span(Unrecorded):
     operation = ""
     # Cluster and its observability name, where they are known apart from whom a request names.
     upstream: tuple[str, str] | None = None
+    # The configured route of an outbound call; that of the inbound one is the call's.
+    outbound_route: Route | None = None
     # The caller gave it up.
     canceled = False
     # `grpc-status` and `grpc-message` of each part of a response that carries a status.
@@ -260,8 +262,8 @@ class Span(Unrecorded):
 
     @property
     def route_rule(self) -> Route | None:
-        """The configured route of the inbound call that it belongs to."""
-        found: Route | None = getattr(self.call, "route_rule", None)
+        """The configured route: of the outbound call that it is, else of its inbound call."""
+        found: Route | None = self.outbound_route or getattr(self.call, "route_rule", None)
         return found
 
     @property

@@ -106,7 +106,7 @@ def test_a_route_s_tags_are_those_of_its_spans_alone() -> None:
             [],
         )
     )
-    custom = CustomTags([literal("t", "1")], [route, other], environ={})  # type: ignore[list-item]
+    custom = CustomTags([literal("t", "1")], [route, other], environ={})
     # One without a value hides the general one.
     assert routed(route, custom) == {"u": '{"a":1}'}
     assert routed(other, custom) == routed(None, custom) == {"t": "1"}

@@ -44,7 +44,7 @@ def test_envoys_names_go_to_the_tracer() -> None:
 
 def test_a_route_has_formats_of_its_own() -> None:
     route = SimpleNamespace(operation="mine", upstream_operation="", cluster="")
-    naming = Naming("general", "upstream", [route])  # type: ignore[list-item]
+    naming = Naming("general", "upstream", [route])
     call = SimpleNamespace(request_id="", route_rule=route)
     assert names(naming, call=call) == ("mine", "upstream")
     assert names(naming) == ("general", "upstream")

@@ -273,6 +273,16 @@ def test_the_cluster_of_a_configured_route_is_that_of_a_server_span() -> None:
     assert (tags["upstream_cluster"], tags["upstream_cluster.name"]) == ("shop", "shop")
 
 
+def test_the_cluster_of_a_client_span_is_that_of_its_own_route() -> None:
+    inbound, outbound, silent = (
+        SimpleNamespace(cluster=name, metadata={}, custom_tags=()) for name in ("in", "out", "")
+    )
+    call = SimpleNamespace(request_id="", route_rule=inbound)
+    for route, cluster in ((None, "api"), (silent, "api"), (outbound, "out")):
+        tags = dict(client_span(call=call, outbound_route=route).tags())
+        assert tags["upstream_cluster"] == cluster
+
+
 def test_an_observability_name_is_told_beside_the_cluster() -> None:
     tags = dict(client_span(upstream=("c1", "c1o")).tags())
     assert (tags["upstream_cluster"], tags["upstream_cluster.name"]) == ("c1", "c1o")
