@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from propagation_spans import Outgoing, known
 
+from autotrace.config import Config
 from autotrace.headers import NO_HEADERS, Known, Repeated
 from autotrace.propagation import acceptable
 from autotrace.provider import opentelemetry
@@ -112,6 +113,18 @@ def test_sampler_then_caller_then_envoy_and_envoys_no_is_final(
 ) -> None:
     verdict = opentelemetry.start(headers, traced, Options(sampler), words(1, 2))
     assert verdict.sampled == expected
+
+
+def test_the_options_are_the_settings() -> None:
+    options = Options.from_config(Config(opentelemetry_sampler={"always_on": {}}))
+    assert (options.sampler, options.problem) == (always_on, "")
+    assert (options.injects, options.injections) == (("tracecontext",), (opentelemetry.inject,))
+
+
+def test_a_sampler_that_is_not_there_is_said() -> None:
+    options = Options.from_config(Config(opentelemetry_sampler={"cel": {}}))
+    assert options.sampler is None
+    assert "cel is not available" in options.problem
 
 
 @pytest.mark.parametrize("state", ["", "a=b"])

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from propagation_spans import known
 
+from autotrace.config import Config
 from autotrace.headers import NO_HEADERS, Known
 from autotrace.propagation import NOWHERE, acceptable
 from autotrace.provider import b3_single, zipkin
@@ -198,6 +199,21 @@ def test_what_is_malformed_is_no_new_trace() -> None:
 )
 def test_zero_is_no_id(headers: Known) -> None:
     assert zipkin.start(headers, True, Options(), words()).null
+
+
+def test_the_options_are_the_settings() -> None:
+    options = Options.from_config(
+        Config(
+            trace_id_128bit=False,
+            zipkin_shared_span_context=False,
+            zipkin_trace_context_option="use_b3_with_w3c_propagation",
+        )
+    )
+    assert (options.trace_id_128bit, options.shared_span_context, options.w3c) == (
+        False,
+        False,
+        True,
+    )
 
 
 def test_b3_is_sent_in_several_headers() -> None:

@@ -7,7 +7,7 @@ on, instead of a new trace), laxer about versions and upper case.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from autotrace.headers import NO_HEADERS, Known
 from autotrace.propagation import tracecontext
@@ -19,11 +19,12 @@ from autotrace.provider.verdict import Verdict
 from autotrace.span import CLIENT, ERROR, UNSET
 
 if TYPE_CHECKING:
+    from autotrace.config import Config
+    from autotrace.propagation import Inject
     from autotrace.propagation.incoming import Identity
 
 NAME = "opentelemetry"
 READS = (TRACEPARENT, TRACESTATE)
-INJECTS = ("tracecontext",)
 
 # What is wrong with a traceparent, in the order in which it is looked for.
 LENGTH = "length"
@@ -56,9 +57,19 @@ class Options:
         self.problem = problem
 
     @classmethod
-    def from_settings(cls, opentelemetry_sampler: Mapping[str, Any]) -> Options:
-        """The options that the setting `opentelemetry_sampler` describes."""
-        return cls(*parse_sampler(opentelemetry_sampler))
+    def from_config(cls, config: Config) -> Options:
+        """The options that the settings describe."""
+        return cls(*parse_sampler(config.opentelemetry_sampler))
+
+    @property
+    def injects(self) -> tuple[str, ...]:
+        """The propagation formats that are written."""
+        return ("tracecontext",)
+
+    @property
+    def injections(self) -> tuple[Inject, ...]:
+        """What writes them."""
+        return (inject,)
 
 
 def parse(value: str) -> Parent | str:

@@ -102,17 +102,14 @@ class _Facts:
         return 0
 
     def events(self, span: Span) -> list[Event]:
-        return [
-            Event(each["value"], each["timestamp_us"] * 1000, None)
-            for each in self._span.get("annotations", ())
-        ]
+        return []
 
 
 @op("zipkin.report")
 def report(given: Given) -> Given:
     said = given["span"]
     span = Span(
-        KINDS.index(said["kind"]),
+        KINDS.index(said.get("kind", "INTERNAL")),
         said["trace_id"],
         said["id"],
         said.get("parent_id") or "",
@@ -122,8 +119,10 @@ def report(given: Given) -> Given:
         lambda span: None,
     )
     span.start_ns = said.get("timestamp_us", 0) * 1000
-    span.end_ns = span.start_ns + said.get("duration_us", 0) * 1000
     span.shared = said.get("shared_context", False)
+    for each in said.get("annotations", ()):
+        span.add_event(each["value"], timestamp=each["timestamp_us"] * 1000)
+    span.end_ns = span.start_ns + said.get("duration_us", 0) * 1000
     local = said.get("local", {})
     ip, port = local.get("ip", ""), local.get("port", 0)
     address = f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"
