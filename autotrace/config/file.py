@@ -1,52 +1,99 @@
-"""The file that AUTOTRACE_CONFIG names: JSON or YAML, an object of settings by their names."""
+"""The file that AUTOTRACE_CONFIG names: settings by their names, or Envoy's or Istio's own.
+
+JSON or YAML; which of them it is, its content tells.
+"""
 
 from __future__ import annotations
 
 import json
 
-from autotrace.config.problem import Invalid
+from autotrace.config.problem import Invalid, Problem
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
-# Keys at the top of Envoy's and Istio's own files, which people will try.
-ENVOY = ("static_resources", "dynamic_resources", "admin", "http_filters", "tracing")
-ISTIO = ("apiVersion", "kind", "defaultConfig", "meshConfig", "extensionProviders")
+    from autotrace.envoy_config.node import Node
 
 
-def read(path: str) -> dict[str, Any]:
-    """Return what the file holds; raises `Invalid` with the reason where that is nothing."""
+class Content:
+    """What a file says: settings, where each stands, what is wrong, and what has no effect."""
+
+    __slots__ = ("ignored", "origins", "owner", "problems", "settings")
+
+    def __init__(self, owner: str, settings: dict[str, Any], origins: dict[str, str]) -> None:
+        self.owner = owner
+        self.settings = settings
+        self.origins = origins
+        # With the setting by which the user can put it right, if there is one.
+        self.problems: list[tuple[Problem, str]] = []
+        self.ignored: list[Problem] = []
+
+
+def read(path: str, environ: Mapping[str, str]) -> Content:
+    """Return what the file says; raises `Invalid` with the reason where that is nothing."""
+    text = _text(path)
+    nodes: list[Node] = []
     try:
-        with open(path, encoding="utf-8-sig") as file:
-            text = file.read()
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text in UTF-8"
-        raise Invalid(f"the file cannot be read ({reason}).") from None
-    try:
-        content = json.loads(text)
+        contents = [json.loads(text)]
     except (ValueError, RecursionError) as error:
         if path.endswith(".json") or text.lstrip().startswith("{"):
             raise Invalid(f"the file is no JSON ({error}).") from None
-        content = _yaml(text)
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
+        nodes = _nodes(text)
+        contents = [node.plain() for node in nodes]
+    owner = _owner(contents)
+    if owner:
+        return _foreign(owner, nodes or _nodes(text), path, environ)
+    contents = [each for each in contents if each is not None]
+    if len(contents) > 1:
+        raise Invalid("the file holds several documents, and settings are one.")
+    settings = contents[0] if contents else {}
+    if not isinstance(settings, dict):
         raise Invalid("the file is to hold an object, `name: value` for each setting.")
-    content = {str(key): value for key, value in content.items()}
-    for owner, keys in (("Envoy", ENVOY), ("Istio", ISTIO)):
-        if any(key in content for key in keys):
-            raise Invalid(f"{owner} configuration is not available in this version.")
+    return Content(
+        "autotrace", {str(name): value for name, value in settings.items()}, _places(nodes, path)
+    )
+
+
+def _text(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            return file.read()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text in UTF-8"
+        raise Invalid(f"the file cannot be read ({reason}).") from None
+
+
+def _nodes(text: str) -> list[Node]:
+    from autotrace.envoy_config.node import documents
+
+    try:
+        return documents(text)
+    except Invalid as fault:
+        words = str(fault)
+        raise Invalid(f"the file is {words}" if words.startswith("no ") else words) from None
+
+
+def _owner(contents: list[Any]) -> str:
+    from autotrace.envoy_config.owner import owner
+
+    return next(filter(None, map(owner, contents)), "")
+
+
+def _foreign(owner: str, nodes: list[Node], path: str, environ: Mapping[str, str]) -> Content:
+    from autotrace import envoy_config
+
+    reading = envoy_config.read(owner, nodes, path, environ)
+    content = Content(owner, reading.settings, reading.origins)
+    content.problems = [(fault, fault.setting) for fault in reading.problems]
+    content.ignored = reading.ignored
     return content
 
 
-def _yaml(text: str) -> Any:
-    try:
-        import yaml
-    except ImportError:
-        raise Invalid("YAML needs PyYAML: pip install 'autotrace[yaml]', or write JSON.") from None
-    try:
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        where = " ".join(str(error).split())
-        raise Invalid(f"the file is no YAML ({where}).") from None
+def _places(nodes: list[Node], path: str) -> dict[str, str]:
+    """Return where each setting of our own stands; JSON's lines are not known."""
+    fields = nodes[0].content if nodes else None
+    if not isinstance(fields, dict):
+        return {}
+    return {name: f"{path}:{node.line} {name}" for name, node in fields.items()}

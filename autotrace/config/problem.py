@@ -24,7 +24,7 @@ class Problem:
         self.message = message
 
     def __str__(self) -> str:
-        shown = _without_password(self.value)
+        shown = without_password(self.value)
         if len(shown) > SHOWN_LENGTH:
             shown = f"{shown[: SHOWN_LENGTH - 3]}..."
         said = f"{self.source}={shown!r}" if shown else self.source
@@ -47,7 +47,8 @@ def _one_line(text: str) -> str:
     return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
 
 
-def _without_password(value: str) -> str:
+def without_password(value: str) -> str:
+    """Return an address without the user and password in it; any other text as it is."""
     scheme, found, rest = value.partition("://")
     host = rest.rpartition("@")[2]
     return f"{scheme}://...@{host}" if found and host != rest else value

@@ -30,13 +30,14 @@ class Reader:
     def read(self) -> None:
         """Take every setting from each of its sources, the strongest last."""
         path = self.environ.get(FILE_VARIABLE, "").strip()
-        file = self._file(path) if path else {}
+        file, places = self._file(path) if path else ({}, {})
         for row in self.rows:
             for name, otel_parse in row.metadata["otel"].items():
                 self._take(row, name, self.environ.get(name), otel_parse)
             parse = row.metadata["kind"].parse
             if row.name in file:
-                self._take(row, f"{path}: {row.name}", file[row.name], parse)
+                place = places.get(row.name, f"{path}: {row.name}")
+                self._take(row, place, file[row.name], parse)
             own = variable(row.name)
             self._take(row, own, self.environ.get(own), parse)
 
@@ -70,17 +71,31 @@ class Reader:
         else:
             self.sources[row.name] = source
 
-    def _file(self, path: str) -> dict[str, Any]:
+    def _file(self, path: str) -> tuple[dict[str, Any], dict[str, str]]:
+        """Return the file's settings and their places; what is wrong is complained of."""
         from autotrace.config.file import read
 
         try:
-            found = read(path)
+            found = read(path, self.environ)
         except Invalid as fault:
             self.problems.append(Problem(FILE_VARIABLE, path, f"{fault} The file is not used."))
-            return {}
+            return {}, {}
         known = [row.name for row in self.rows]
-        for name in found:
+        for name in found.settings:
             if name not in known:
                 message = f"no such setting; {suggest(name, known)}"
-                self.problems.append(Problem(f"{path}: {name}", "", message))
-        return found
+                place = found.origins.get(name, f"{path}: {name}")
+                self.problems.append(Problem(place, "", message))
+        for problem, setting in found.problems:
+            if not self._is_given(setting, but_for=found.settings):
+                self.problems.append(problem)
+        return found.settings, found.origins
+
+    def _is_given(self, setting: str, but_for: Collection[str]) -> bool:
+        """Whether variables give what a file lacks; OTEL_* ones are weaker than what it has."""
+        names = [variable(setting)]
+        if setting not in but_for:
+            names += [
+                name for row in self.rows if row.name == setting for name in row.metadata["otel"]
+            ]
+        return any(self.environ.get(name, "").strip() for name in names)

@@ -1,0 +1,215 @@
+"""Istio's tracing providers, what its mesh configuration calls `extensionProviders`.
+
+Each becomes what Istio makes of it for Envoy: its Zipkin has 128-bit ids and no shared spans.
+
+https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#MeshConfig-ExtensionProvider
+"""
+
+from __future__ import annotations
+
+from autotrace.envoy_config.istio import service
+from autotrace.envoy_config.message import Message, fields, items
+from autotrace.envoy_config.tracers.opentelemetry import grpc_is_missing
+from autotrace.envoy_config.tracers.receiver import send_to, take_timeout
+from autotrace.envoy_config.tracers.zipkin import TRACE_CONTEXT_OPTION, trace_context_option
+from autotrace.envoy_config.values import boolean, choice, take, text, whole
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from autotrace.envoy_config.node import Node
+    from autotrace.envoy_config.reading import Reading
+
+    Hosts = Collection[str]
+
+UNSENT = "nothing is sent there in this version"
+ZIPKIN = Message(
+    "ZipkinTracingProvider",
+    "service port max_tag_length enable_64bit_trace_id path trace_context_option timeout headers",
+)
+OPENTELEMETRY = Message(
+    "OpenTelemetryTracingProvider",
+    "service port max_tag_length http grpc dynatrace_sampler",
+    {
+        "OTEL_RESOURCE_ATTRIBUTES is always read, and nothing else": "resource_detectors",
+        "what is said of the process is the agent's own": "service_attribute_enrichment",
+    },
+)
+HTTP = Message("HttpService", "path timeout headers")
+GRPC = Message("GrpcService", "timeout initial_metadata")
+DATADOG = Message("DatadogTracingProvider", "service port max_tag_length")
+SKYWALKING = Message("SkyWalkingTracingProvider", "service port", {UNSENT: "access_token"})
+LIGHTSTEP = Message(
+    "LightstepTracingProvider", "service port max_tag_length", {UNSENT: "access_token"}
+)
+OPENCENSUS = Message(
+    "OpenCensusAgentTracingProvider", "service port context max_tag_length address"
+)
+STACKDRIVER = Message(
+    "StackdriverProvider",
+    "max_tag_length",
+    {
+        UNSENT: "debug max_number_of_attributes max_number_of_annotations "
+        "max_number_of_message_events logging"
+    },
+)
+PROVIDER = Message(
+    "ExtensionProvider",
+    "name zipkin lightstep datadog stackdriver opencensus skywalking opentelemetry "
+    "envoy_ext_authz_http envoy_ext_authz_grpc prometheus envoy_file_access_log envoy_http_als "
+    "envoy_tcp_als envoy_otel_als sds",
+)
+CONTEXTS = ("UNSPECIFIED", "W3C_TRACE_CONTEXT", "GRPC_BIN", "CLOUD_TRACE_CONTEXT", "B3")
+OURS = {
+    "W3C_TRACE_CONTEXT": "trace_context",
+    "GRPC_BIN": "grpc_trace_bin",
+    "CLOUD_TRACE_CONTEXT": "cloud_trace_context",
+    "B3": "b3",
+}
+# What Istio reads and writes where it is not told, in its order.
+ALL_CONTEXTS = ["b3", "cloud_trace_context", "grpc_trace_bin", "trace_context"]
+
+
+def zipkin(node: Node, tls: Hosts, reading: Reading) -> None:
+    """Take the settings of a Zipkin provider."""
+    given = fields(node, ZIPKIN, reading)
+    at = service.address(given, reading)
+    path = (text(given["path"], reading) if "path" in given else None) or "/api/v2/spans"
+    zipkin_at(node, service.base(at, tls) if at else "", path, reading)
+    bits = given.get("enable_64bit_trace_id")
+    if bits and boolean(bits, reading):
+        reading.set("trace_id_128bit", False, bits)
+    take(reading, given, "trace_context_option", trace_context_option, TRACE_CONTEXT_OPTION)
+    if "timeout" in given:
+        take_timeout(given["timeout"], "zipkin", reading)
+    service.headers(given.get("headers"), "zipkin", reading)
+    _max_tag_length(given, reading)
+
+
+def zipkin_at(node: Node, base: str, path: str, reading: Reading) -> None:
+    """Take Istio's Zipkin with its collector at an address, if that is known."""
+    reading.set("provider", "zipkin", node)
+    send_to("zipkin", node, reading)
+    reading.set("trace_id_128bit", True, node, "as Istio has it")
+    reading.set("zipkin_shared_span_context", False, node, "as Istio has it")
+    if base:
+        reading.set("zipkin_endpoint", f"{base}/{path.lstrip('/')}", node)
+    else:
+        _no_address(node, "AUTOTRACE_ZIPKIN_ENDPOINT", reading)
+
+
+def opentelemetry(node: Node, tls: Hosts, reading: Reading) -> None:
+    """Take the settings of an OpenTelemetry provider."""
+    given = fields(node, OPENTELEMETRY, reading)
+    at = service.address(given, reading)
+    reading.set("provider", "opentelemetry", node)
+    send_to("otlp", node, reading)
+    if "http" in given:
+        http = fields(given["http"], HTTP, reading)
+        path = (text(http["path"], reading) if "path" in http else None) or ""
+        if at:
+            url = f"{service.base(at, tls)}/{path.lstrip('/')}"
+            reading.set("otlp_endpoint", url, given["http"])
+        else:
+            _no_address(node, "AUTOTRACE_OTLP_ENDPOINT", reading)
+        if "timeout" in http:
+            take_timeout(http["timeout"], "otlp", reading)
+        service.headers(http.get("headers"), "otlp", reading)
+    else:
+        grpc = fields(given["grpc"], GRPC, reading) if "grpc" in given else {}
+        service.headers(grpc.get("initial_metadata"), "otlp", reading)
+        grpc_is_missing(given.get("grpc", node), at, reading)
+    if "dynatrace_sampler" in given:
+        reading.problem(
+            given["dynatrace_sampler"],
+            "this sampler needs the rates of a Dynatrace server and is not available; "
+            "AUTOTRACE_RANDOM_SAMPLING decides.",
+            setting="random_sampling",
+        )
+    _max_tag_length(given, reading)
+
+
+def datadog(node: Node, tls: Hosts, reading: Reading) -> None:
+    """Take the settings of a Datadog provider."""
+    given = fields(node, DATADOG, reading)
+    reading.set("provider", "datadog", node)
+    send_to("datadog", node, reading, "Datadog's agent", service.address(given, reading))
+    _max_tag_length(given, reading)
+
+
+def skywalking(node: Node, tls: Hosts, reading: Reading) -> None:
+    """Take the settings of a SkyWalking provider."""
+    given = fields(node, SKYWALKING, reading)
+    reading.set("provider", "skywalking", node)
+    send_to("skywalking", node, reading, "SkyWalking", service.address(given, reading))
+
+
+def lightstep(node: Node, tls: Hosts, reading: Reading) -> None:
+    """Take the settings of a Lightstep provider, which is OpenTelemetry since Istio 1.15."""
+    given = fields(node, LIGHTSTEP, reading)
+    reading.set("provider", "opentelemetry", node)
+    send_to("otlp", node, reading)
+    grpc_is_missing(node, service.address(given, reading), reading)
+    _max_tag_length(given, reading)
+
+
+def opencensus(node: Node, tls: Hosts, reading: Reading) -> None:
+    """Take the settings of an OpenCensus provider, here or in ProxyConfig."""
+    given = fields(node, OPENCENSUS, reading)
+    reading.set("provider", "opencensus", node)
+    at = text(given["address"], reading) if "address" in given else None
+    at = at or service.address(given, reading)
+    send_to("opencensus", node, reading, "the OpenCensus agent", at)
+    found = [choice(each, reading, CONTEXTS) for each in items(given.get("context"), reading)]
+    contexts = [OURS[each] for each in found if each in OURS] or ALL_CONTEXTS
+    _contexts(given.get("context", node), contexts, reading)
+    _max_tag_length(given, reading)
+
+
+def stackdriver(node: Node, tls: Hosts, reading: Reading) -> None:
+    """Take the settings of a Stackdriver provider, which is OpenCensus to Envoy."""
+    given = fields(node, STACKDRIVER, reading)
+    reading.set("provider", "opencensus", node)
+    send_to("gcp", node, reading, "Google Cloud")
+    _contexts(node, ALL_CONTEXTS, reading)
+    _max_tag_length(given, reading)
+
+
+TRACING: dict[str, Callable[[Node, Hosts, Reading], None]] = {
+    "zipkin": zipkin,
+    "opentelemetry": opentelemetry,
+    "datadog": datadog,
+    "skywalking": skywalking,
+    "lightstep": lightstep,
+    "opencensus": opencensus,
+    "stackdriver": stackdriver,
+}
+
+
+def read(node: Node, tls: Hosts, reading: Reading) -> None:
+    """Take the settings of the provider that a Telemetry resource or the mesh names."""
+    for kind, each in fields(node, PROVIDER, reading).items():
+        if kind in TRACING:
+            TRACING[kind](each, tls, reading)
+            return
+    reading.problem(node, f"this provider does not trace; tracing ones: {', '.join(TRACING)}.")
+
+
+def _contexts(node: Node, contexts: list[str], reading: Reading) -> None:
+    reading.set("opencensus_incoming_trace_context", contexts, node)
+    reading.set("opencensus_outgoing_trace_context", contexts, node)
+
+
+def _max_tag_length(given: dict[str, Node], reading: Reading) -> None:
+    if given.get("max_tag_length") and given["max_tag_length"].content != 0:
+        take(reading, given, "max_tag_length", whole, "max_path_tag_length")
+
+
+def _no_address(node: Node, variable: str, reading: Reading) -> None:
+    setting = variable.removeprefix("AUTOTRACE_").lower()
+    reading.problem(
+        node,
+        f"no service and port, so the address is not known; {variable} gives it.",
+        setting=setting,
+    )

@@ -1,0 +1,123 @@
+"""Envoy's OpenTelemetry tracer: OTLP, its samplers, and what says who the process is.
+
+https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/trace/v3/opentelemetry.proto
+"""
+
+from __future__ import annotations
+
+from autotrace.envoy_config.clusters import Clusters
+from autotrace.envoy_config.extension import Extension, extension
+from autotrace.envoy_config.message import Message, as_dict, fields, items
+from autotrace.envoy_config.tracers.receiver import grpc_service, http_service, send_to
+from autotrace.envoy_config.values import FRACTION, take, text, whole
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from autotrace.envoy_config.node import Node
+    from autotrace.envoy_config.reading import Reading
+
+OWN = "what is said of the process is the agent's own"
+CONFIG = Message(
+    "OpenTelemetryConfig",
+    "grpc_service http_service service_name resource_detectors sampler max_cache_size",
+    {
+        OWN: "set_telemetry_sdk_resource_attributes set_service_name_resource_attribute "
+        "set_instrumentation_scope"
+    },
+)
+STATIC_DETECTOR = Message("StaticConfigResourceDetectorConfig", "attributes")
+RATIO = Message(
+    "TraceIdRatioBasedSamplerConfig", "sampling_percentage", {}, {"sampling_percentage": FRACTION}
+)
+PARENT_BASED = Message("ParentBasedSamplerConfig", "wrapped_sampler")
+NOTHING = Message("AlwaysOnSamplerConfig", "")
+# Nobody wraps samplers that deep on purpose.
+DEEPEST = 8
+
+
+def read(node: Node, clusters: Clusters, reading: Reading) -> None:
+    """Take the settings of an OpenTelemetryConfig."""
+    given = fields(node, CONFIG, reading)
+    reading.set("provider", "opentelemetry", node)
+    send_to("otlp", node, reading)
+    if "http_service" in given:
+        http_service(given["http_service"], "otlp", clusters, reading)
+    elif "grpc_service" in given:
+        service = given["grpc_service"]
+        grpc_is_missing(service, grpc_service(service, "otlp", clusters, reading), reading)
+    take(reading, given, "service_name", text)
+    take(reading, given, "max_cache_size", whole, "max_queue_size")
+    for detector in items(given.get("resource_detectors"), reading):
+        _detector(detector, reading)
+    if "sampler" in given:
+        found = _sampler(given["sampler"], reading)
+        if found:
+            reading.set("opentelemetry_sampler", found, given["sampler"])
+
+
+def grpc_is_missing(node: Node, at: str, reading: Reading) -> None:
+    """Say that OTLP goes over HTTP only, and what to do about it."""
+    where = f" (to {at})" if at else ""
+    reading.problem(
+        node,
+        f"OTLP over gRPC{where} is not available in this version; AUTOTRACE_OTLP_ENDPOINT gives "
+        "the receiver's address for OTLP over HTTP.",
+        setting="otlp_endpoint",
+    )
+
+
+def _detector(node: Node, reading: Reading) -> None:
+    found = extension(node, reading)
+    kind = _kind(found, "ResourceDetectorConfig")
+    if kind == "static_config":
+        given = fields(found.config, STATIC_DETECTOR, reading)
+        attributes = given["attributes"].content if "attributes" in given else None
+        if isinstance(attributes, dict):
+            texts = {name: text(each, reading) for name, each in attributes.items()}
+            kept = reading.settings.get("resource_attributes", {})
+            reading.set("resource_attributes", {**kept, **texts}, given["attributes"])
+        elif attributes is not None:
+            reading.problem(given["attributes"], "an object of texts is wanted.")
+    elif kind == "environment":
+        reading.ignore(node, "OTEL_RESOURCE_ATTRIBUTES is always read")
+    else:
+        reading.ignore(node, "only static_config and environment say something of a process")
+
+
+def _sampler(node: Node, reading: Reading, depth: int = 0) -> dict[str, Any]:
+    """Return a sampler by its name, or nothing and a problem."""
+    found = extension(node, reading)
+    kind = _kind(found, "SamplerConfig")
+    if depth > DEEPEST:
+        reading.problem(node, "wrapped too deep.")
+    elif kind == "always_on":
+        fields(found.config, NOTHING, reading)
+        return {kind: {}}
+    elif kind == "trace_id_ratio_based":
+        return {kind: as_dict(found.config, RATIO, reading)}
+    elif kind == "parent_based":
+        wrapped = fields(found.config, PARENT_BASED, reading).get("wrapped_sampler")
+        inner = _sampler(wrapped, reading, depth + 1) if wrapped else {}
+        if inner:
+            return {kind: {"wrapped_sampler": inner}}
+        if not wrapped:
+            reading.problem(node, "parent_based needs a wrapped_sampler.")
+    else:
+        reading.problem(
+            node,
+            "this sampler is not available; there are always_on, trace_id_ratio_based and "
+            "parent_based. Without one, the percentages of `tracing` decide.",
+            shown=kind,
+            setting="opentelemetry_sampler",
+        )
+    return {}
+
+
+def _kind(found: Extension, ending: str) -> str:
+    """Return `always_on` of AlwaysOnSamplerConfig, or of envoy.tracers...samplers.always_on."""
+    if found.message:
+        name = found.message.removesuffix(ending)
+        return "".join(f"_{each.lower()}" if each.isupper() else each for each in name).lstrip("_")
+    return found.name.rpartition(".")[2]

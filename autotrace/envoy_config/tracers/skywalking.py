@@ -1,0 +1,36 @@
+"""Envoy's SkyWalking tracer.
+
+https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/trace/v3/skywalking.proto
+"""
+
+from __future__ import annotations
+
+from autotrace.envoy_config.clusters import Clusters
+from autotrace.envoy_config.message import Message, fields
+from autotrace.envoy_config.tracers.receiver import grpc_service, send_to
+from autotrace.envoy_config.values import take, text, whole
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from autotrace.envoy_config.node import Node
+    from autotrace.envoy_config.reading import Reading
+
+CONFIG = Message("SkyWalkingConfig", "grpc_service client_config")
+CLIENT = Message(
+    "ClientConfig",
+    "service_name instance_name max_cache_size",
+    {"nothing is sent to SkyWalking in this version": "backend_token"},
+)
+
+
+def read(node: Node, clusters: Clusters, reading: Reading) -> None:
+    """Take the settings of a SkyWalkingConfig."""
+    given = fields(node, CONFIG, reading)
+    reading.set("provider", "skywalking", node)
+    service = given.get("grpc_service")
+    at = grpc_service(service, "skywalking", clusters, reading) if service else ""
+    send_to("skywalking", node, reading, "SkyWalking", at)
+    client = fields(given["client_config"], CLIENT, reading) if "client_config" in given else {}
+    take(reading, client, "service_name", text)
+    take(reading, client, "instance_name", text, "node_id")
+    take(reading, client, "max_cache_size", whole, "max_queue_size")
