@@ -11,6 +11,7 @@ from autotrace import __version__
 COMMANDS = {
     "run": ("autotrace.cli.run", "run a program and trace it; the same as autotrace-run"),
     "demo": ("autotrace.cli.demo", "trace three small programs and show what came out"),
+    "config": ("autotrace.cli.config", "show what a configuration means, or what is wrong with it"),
 }
 USAGE_ERROR = 2
 
