@@ -8,7 +8,11 @@ from hypothesis import strategies as st
 
 from autotrace.headers import Known
 from autotrace.propagation.datadog_state import State, from_tracestate
-from autotrace.propagation.datadog_tracestate import tracestate_member, with_member
+from autotrace.propagation.datadog_tracestate import (
+    inject_tracecontext,
+    tracestate_member,
+    with_member,
+)
 from autotrace.propagation.tracecontext import tracestate as valid_tracestate
 from tests.propagation_spans import Outgoing
 
@@ -91,6 +95,14 @@ def test_the_member_stands_first_and_once(tracestate: str, member: str, expected
 def test_no_tracestate_becomes_longer_than_may_be_sent() -> None:
     longest = "a=" + "x" * 4093 + ",b=" + "y" * 4093
     assert with_member(longest, "dd=s:1") == "dd=s:1,a=" + "x" * 4093
+
+
+def test_w3c_headers_carry_the_member() -> None:
+    span = Outgoing(TRACE, SPAN, "", 1, "a=b,dd=s:2;p:1;o:rum")
+    assert inject_tracecontext(span) == (
+        ("traceparent", f"00-{TRACE}-{SPAN}-01"),
+        ("tracestate", f"dd=s:2;{P};o:rum,a=b"),
+    )
 
 
 @given(st.text(), st.text(), st.sampled_from([None, 0, 1, 2]))

@@ -11,9 +11,11 @@ import re
 from typing import TYPE_CHECKING
 
 from autotrace.headers import NO_HEADERS
+from autotrace.propagation import tracecontext
 from autotrace.propagation.datadog_state import PREFIX, from_tracestate, outgoing
+from autotrace.propagation.hop import NOWHERE, Hop
 from autotrace.propagation.incoming import Identity
-from autotrace.propagation.tracecontext import MAX_MEMBERS
+from autotrace.propagation.tracecontext import MAX_MEMBERS, TRACESTATE
 from autotrace.propagation.values import MAX_LENGTH
 
 if TYPE_CHECKING:
@@ -69,3 +71,12 @@ def with_member(tracestate: str, member: str) -> str:
         members.pop()
         text = ",".join(members)
     return text
+
+
+def inject_tracecontext(
+    span: Identity, known: Known = NO_HEADERS, hop: Hop = NOWHERE
+) -> tuple[tuple[str, str], ...]:
+    """W3C's headers for `span`, Datadog's member of `tracestate` brought up to date."""
+    pairs = dict(tracecontext.inject(span, known, hop))
+    pairs[TRACESTATE] = with_member(span.tracestate, tracestate_member(span, known))
+    return tuple(pairs.items())
