@@ -1,0 +1,185 @@
+"""Envoy's Datadog tracer: what it makes of Datadog's headers, W3C's and B3's.
+
+What it cannot read begins a new trace. A priority that arrived is the last word; Envoy's own
+decision only counts without one, and then only where it is a no.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from autotrace.propagation import b3, b3multi, datadog, tracecontext
+from autotrace.propagation.datadog import PARENT_ID, TRACE_ID
+from autotrace.propagation.datadog_state import (
+    ORIGIN,
+    PRIORITIES,
+    PRIORITY,
+    USER_DROP,
+    USER_KEEP,
+    from_tracestate,
+)
+from autotrace.propagation.datadog_tracestate import inject_tracecontext, with_member
+from autotrace.provider.error_tag import status
+from autotrace.provider.verdict import Verdict
+
+if TYPE_CHECKING:
+    from autotrace.config import Config
+    from autotrace.headers import Known
+    from autotrace.propagation import Inject
+    from autotrace.propagation.incoming import Incoming
+
+__all__ = [
+    "INJECTS",
+    "NAME",
+    "READS",
+    "Options",
+    "Parent",
+    "decide",
+    "extract",
+    "priority_of_will",
+    "span_ids",
+    "span_name",
+    "start",
+    "status",
+    "trace_id_text",
+]
+
+NAME = "datadog"
+READS = (*datadog.HEADERS, *tracecontext.HEADERS, *b3multi.HEADERS, *b3.HEADERS)
+INJECTS = ("datadog", "tracecontext")
+
+_EXTRACT = {
+    "datadog": datadog.extract,
+    "tracecontext": tracecontext.extract,
+    "b3": b3.extract,
+    "b3multi": b3multi.extract,
+}
+_INJECT: dict[str, Inject] = {
+    "datadog": datadog.inject,
+    "tracecontext": inject_tracecontext,
+    "b3": b3.inject,
+    "b3multi": b3multi.inject,
+}
+
+
+class Options:
+    """What is configured for the tracer: the propagation styles that are read and written."""
+
+    __slots__ = ("extract", "injects", "trace_id_128bit")
+
+    def __init__(
+        self,
+        extract: Sequence[str] = INJECTS,
+        injects: Sequence[str] = INJECTS,
+        trace_id_128bit: bool = True,
+    ) -> None:
+        self.extract = tuple(extract)
+        self.injects = tuple(injects)
+        self.trace_id_128bit = trace_id_128bit
+
+    @classmethod
+    def from_config(cls, config: Config) -> Options:
+        """The options that the settings describe."""
+        return cls(
+            config.datadog_propagation_style_extract,
+            config.datadog_propagation_style_inject,
+            config.trace_id_128bit,
+        )
+
+    @property
+    def injections(self) -> tuple[Inject, ...]:
+        """What writes the formats of `injects`."""
+        return tuple(_INJECT[style] for style in self.injects)
+
+
+class Parent(NamedTuple):
+    """The caller's span, its id empty where a trace came without one, and its priority if any."""
+
+    trace_id: str
+    span_id: str
+    priority: int | None
+    tracestate: str
+
+
+def extract(known: Known, styles: Sequence[str]) -> Parent | None:
+    """The caller by the first style that names a trace; nothing if none does or it is malformed."""
+    for style in styles:
+        found = _EXTRACT[style](known)
+        if style == "datadog" and TRACE_ID in known and not _is_whole(known, found):
+            return None
+        if found is not None and found.trace_id:
+            return _parent(style, known, found, "tracecontext" in styles)
+    return None
+
+
+def _is_whole(known: Known, found: Incoming | None) -> bool:
+    """Whether Datadog's ids can be read, and a trace without a span has an origin."""
+    if found is None or not found.trace_id:
+        return False
+    return PARENT_ID in known or ORIGIN in known
+
+
+def _parent(style: str, known: Known, found: Incoming, merges: bool) -> Parent:
+    tracestate = found.tracestate
+    priority = found.sampled
+    if style == "tracecontext":
+        stated = from_tracestate(tracestate).priority
+        # The flag is what tracers in between may have changed.
+        if stated is not None and int(stated > 0) == priority:
+            priority = stated
+    else:
+        if style == "datadog":
+            priority = PRIORITIES.get(known.get(PRIORITY, ""))
+        other = tracecontext.extract(known) if merges else None
+        if other is not None and other.trace_id == found.trace_id.rjust(32, "0"):
+            tracestate = other.tracestate
+    return Parent(found.trace_id, found.span_id, priority, tracestate)
+
+
+def decide(extracted: int | None, traced: bool) -> int | None:
+    """The sampling priority; None leaves it to the library's own sampler."""
+    if extracted is not None:
+        return extracted
+    return None if traced else USER_DROP
+
+
+def priority_of_will(sampled: bool) -> int:
+    """The priority of what somebody decides about a span by hand."""
+    return USER_KEEP if sampled else USER_DROP
+
+
+def start(known: Known, traced: bool, options: Options, random: Callable[[], int]) -> Verdict:
+    """What the tracer makes of a request; its span's own id comes from `span_ids`.
+
+    `random` yields 64-bit words: the trace id's low half, then its high one, where a trace begins.
+    What the library's sampler would decide is kept: without rules of its own it keeps everything.
+    """
+    parent = extract(known, options.extract)
+    if parent is None:
+        trace_id = f"{random() or 1:016x}"
+        if options.trace_id_128bit:
+            trace_id = f"{random():016x}{trace_id}"
+        parent = Parent(trace_id, "", None, "")
+    priority = decide(parent.priority, traced)
+    tracestate = parent.tracestate
+    if parent.priority is None and priority is not None:
+        # Where `datadog.inject` looks for the priority when none arrived.
+        tracestate = with_member(tracestate, f"dd=s:{priority}")
+    sampled = priority is None or priority > 0
+    return Verdict(parent.trace_id, parent.span_id, int(sampled), tracestate=tracestate)
+
+
+def span_ids(verdict: Verdict, random: Callable[[], int]) -> tuple[str, str]:
+    """The ids of our span and of its parent, empty for none."""
+    return f"{random() or 1:016x}", verdict.span_id
+
+
+def span_name(kind: int, operation: str, host: str, path: str) -> str:
+    """The operation: Datadog's resource, while its name of all spans is `envoy.proxy`."""
+    return operation
+
+
+def trace_id_text(trace_id: str) -> str:
+    """The trace id as the tracer tells it: the lower half in hex, without leading zeros."""
+    return trace_id[-16:].lstrip("0") or "0"
