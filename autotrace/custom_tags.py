@@ -41,6 +41,10 @@ class CustomTags:
             if route.custom_tags
         }
 
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return bool(self._sources or self._of_routes)
+
     def write(self, span: Span, tags: dict[str, Any]) -> None:
         """Writes the tags of a span over what is there."""
         sources = self._sources

@@ -20,28 +20,30 @@ Tags = dict[str, Any]
 Custom = Callable[[Span, Tags], None]
 
 
-def write(span: Span, tags: Tags, max_path_length: int, custom: Custom) -> None:
+def write(span: Span, tags: Tags, max_path_length: int, custom: Custom | None) -> None:
     """Writes the fields of a span by what it is a span of, and the custom tags in their place."""
     request = span.request
     if isinstance(request, ServerRequest):
         downstream(span, request, tags, max_path_length)
-        custom(span, tags)
-        _grpc_response(span, tags)
     elif isinstance(request, ClientRequest):
         upstream(span, request, tags)
-        custom(span, tags)
-    elif isinstance(request, SideCall):
-        side_call(span, request, tags)
     elif isinstance(request, Stream):
         generic(span, request, tags)
+    elif isinstance(request, SideCall):
+        side_call(span, request, tags)
+        return
+    if custom is not None:
         custom(span, tags)
+    if span.grpc and span.kind != CLIENT:
+        _grpc_response(span, tags)
 
 
 def downstream(span: Span, request: ServerRequest, tags: Tags, max_path_length: int) -> None:
     """Writes the fields of a server span."""
     if request.method:
-        if span.request_id:
-            tags["guid:x-request-id"] = span.request_id
+        request_id = span.request_id
+        if request_id:
+            tags["guid:x-request-id"] = request_id
         tags["http.url"] = http_url(request, max_path_length)
         tags["http.method"] = request.method
         tags["downstream_cluster"] = request.downstream_cluster or "-"
@@ -66,7 +68,8 @@ def upstream(span: Span, request: ClientRequest, tags: Tags) -> None:
     """Writes the fields of one attempt to call somebody."""
     if request.attempt > 1:
         tags["retry.count"] = str(request.attempt - 1)
-    _grpc_response(span, tags)
+    if span.grpc:
+        _grpc_response(span, tags)
     if span.reason:
         tags["error"] = "true"
         tags["error.reason"] = span.reason
@@ -110,9 +113,10 @@ def generic(span: Span, request: Stream, tags: Tags) -> None:
 def _http_response(span: Span, tags: Tags) -> None:
     tags["component"] = "proxy"
     _cluster(span, tags)
-    tags["http.status_code"] = str(span.status)
-    tags["response_flags"] = response_flags.short(span.flags)
-    if span.reason or not span.status or span.status >= 500:
+    status = span.status
+    tags["http.status_code"] = str(status)
+    tags["response_flags"] = response_flags.short(span.flags) if span.flags else "-"
+    if status < 1 or status >= 500 or span.reason:
         tags["error"] = "true"
 
 

@@ -56,10 +56,13 @@ class Naming:
             for route in routes
             if route.operation or route.upstream_operation
         }
+        self._unformatted = not (any(self._formats) or self._of_routes)
         self._substitute = substitute
 
     def name(self, span: Span) -> str:
         """The name of a span; with a format, decorators have no effect."""
+        if self._unformatted:
+            return span.operation or self._default(span)
         formats = self._formats
         if self._of_routes:
             route = span.route_rule

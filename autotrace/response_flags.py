@@ -6,7 +6,7 @@ https://www.envoyproxy.io/docs/envoy/latest/configuration/advanced/substitution_
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 # short code -> long name
 LONG_NAMES = {
@@ -42,15 +42,15 @@ LONG_NAMES = {
 _ORDER = {code: place for place, code in enumerate(LONG_NAMES)}
 
 
-def short(flags: Iterable[str]) -> str:
+def short(flags: Sequence[str]) -> str:
     """The short codes as Envoy joins them; `-` when there are none."""
-    return ",".join(_ordered(flags)) or "-"
+    return ",".join(_ordered(flags)) if flags else "-"
 
 
-def long(flags: Iterable[str]) -> str:
+def long(flags: Sequence[str]) -> str:
     """The same in long names."""
-    return ",".join([LONG_NAMES.get(code, code) for code in _ordered(flags)]) or "-"
+    return ",".join([LONG_NAMES.get(code, code) for code in _ordered(flags)]) if flags else "-"
 
 
-def _ordered(flags: Iterable[str]) -> list[str]:
+def _ordered(flags: Sequence[str]) -> list[str]:
     return sorted(flags, key=lambda code: _ORDER.get(code, len(_ORDER)))

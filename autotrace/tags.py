@@ -20,7 +20,6 @@ from autotrace.verbose_events import verbose_events
 Tag = tuple[str, Any]
 Status = Callable[[int, Mapping[str, Any]], int]
 
-_NO_CUSTOM_TAGS = CustomTags()
 _DEFAULT_NAMES = Naming()
 
 
@@ -38,7 +37,7 @@ class Reading:
         node_id: str = "",
         zone: str = "",
         max_path_length: int = 256,
-        custom: CustomTags = _NO_CUSTOM_TAGS,
+        custom: CustomTags | None = None,
         include: Sequence[str] = (),
         exclude: Sequence[str] = (),
         naming: Naming = _DEFAULT_NAMES,
@@ -51,7 +50,7 @@ class Reading:
             name: value for name, value in (("node_id", node_id), ("zone", zone)) if value
         }
         self._max_path_length = max_path_length
-        self._custom = custom
+        self._custom = custom.write if custom else None
         self._include = _globs(include)
         self._exclude = _globs(exclude)
         self._naming = naming
@@ -72,7 +71,7 @@ class Reading:
             return UNSET
         if self._status is not None:
             fields: dict[str, Any] = {}
-            envoy_tags.write(span, fields, 0, self._custom.write)
+            envoy_tags.write(span, fields, 0, self._custom)
             return self._status(span.kind, fields)
         if span.grpc and grpc_status.is_failure(span.kind, span.grpc[-1][0]):
             return ERROR
@@ -97,9 +96,9 @@ class Reading:
             if self._envoy:
                 if span.kind != CLIENT:
                     tags.update(self._identity)
-                envoy_tags.write(span, tags, self._max_path_length, self._custom.write)
-            else:
-                self._custom.write(span, tags)
+                envoy_tags.write(span, tags, self._max_path_length, self._custom)
+            elif self._custom is not None:
+                self._custom(span, tags)
         if span.attributes:
             tags.update(span.attributes)
         if self._include or self._exclude:
