@@ -32,7 +32,8 @@ def write(span: Span, tags: Tags) -> None:
 def _server(span: Span, request: ServerRequest, tags: Tags) -> None:
     path, _, query = origin_form(request.target).partition("?")
     host, _, port = request.host.rpartition(":")
-    if not port.isdigit():
+    # Strangers write it: digits of other scripts, or more of them than a number may have.
+    if not (port.isascii() and port.isdigit() and len(port) < 6):
         host, port = request.host, ""
     pairs: tuple[tuple[str, Any], ...] = (
         ("http.request.method", request.method),

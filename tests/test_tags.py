@@ -7,6 +7,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from spans import client_span, server_span
 
 from autotrace.custom_tags import CustomTags
@@ -186,6 +188,28 @@ def test_both_styles_are_written_together() -> None:
     names = [name for name, _ in server_span(Reading("both")).tags()]
     assert {"http.method", "http.request.method"} <= {*names}
     assert len(names) == len({*names})
+
+
+ANYTHING = st.text(alphabet=st.characters(max_codepoint=255)) | st.sampled_from(
+    ["http://[::1/", "api:\xb2", "api:" + "9" * 5000, "/a?b", "-1", "9" * 5000, "\xb2"]
+)
+
+
+@pytest.mark.parametrize("style", ["both", "otel"])
+@given(st.data())
+def test_nothing_that_strangers_send_raises(style: str, data: st.DataObject) -> None:
+    reading = Reading(style)
+    texts = ("method", "host", "target", "protocol", "peer", "user_agent", "original_path")
+    facts: dict[str, Any] = {name: data.draw(ANYTHING) for name in texts}
+    client = {name: facts[name] for name in ("method", "host", "target")}
+    grpc = [(data.draw(ANYTHING), data.draw(st.none() | ANYTHING))]
+    for span in (
+        server_span(reading, grpc=grpc, client_trace_id=facts["host"], **facts),
+        client_span(reading, grpc=grpc, **client),
+    ):
+        assert isinstance(span.name, str)
+        assert span.tags()
+        assert span.status_code in (UNSET, ERROR)
 
 
 def test_globs_choose_the_tags() -> None:
