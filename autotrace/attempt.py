@@ -5,12 +5,16 @@ Its name and fields are those of any client span: `naming`, `envoy_tags.upstream
 
 from __future__ import annotations
 
-CHILD, DOWNSTREAM = "child", "downstream"
+CHILD, DOWNSTREAM, NOBODY = "child", "downstream", ""
 
 
-def injected_from(spawn_upstream_span: bool, start_child_span: bool = False) -> str:
-    """Whose ids an attempt sends: of a child span, or without one those of the request's span.
+def has_span(spawn_upstream_span: bool, start_child_span: bool = False) -> bool:
+    """Whether it has one: the connection manager's setting or the router's is enough."""
+    return spawn_upstream_span or start_child_span
 
-    Either setting is enough: the connection manager's, or the router's.
-    """
-    return CHILD if spawn_upstream_span or start_child_span else DOWNSTREAM
+
+def injected_from(has_span: bool, no_context_propagation: bool = False) -> str:
+    """Whose ids it sends: those of its own span, or without one those of the request's."""
+    if no_context_propagation:
+        return NOBODY
+    return CHILD if has_span else DOWNSTREAM

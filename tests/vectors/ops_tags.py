@@ -43,6 +43,7 @@ def server_request(headers: Any, stream: Given) -> ServerRequest:
     found = known(headers)
     get = found.get
     content_type = get("content-type", "")
+    peer = address(stream.get("remote")) or ""
     grpc = grpc_status.is_request(content_type, get(":path", ""))
     request = (GrpcRequest if grpc else ServerRequest)(
         get(":method", ""),
@@ -50,7 +51,7 @@ def server_request(headers: Any, stream: Given) -> ServerRequest:
         get(":authority", ""),
         get(":path", ""),
         stream.get("protocol") or "",
-        stream.get("remote", "").rpartition(":")[0],
+        peer if isinstance(peer, str) else peer[0],
         get("user-agent", ""),
         stream.get("bytes_received", 0),
         get("x-envoy-downstream-service-cluster", ""),
@@ -62,12 +63,10 @@ def server_request(headers: Any, stream: Given) -> ServerRequest:
     return request
 
 
-def address(text: str | None) -> tuple[str, int] | None:
-    """A socket's address."""
-    if not text:
-        return None
-    host, _, port = text.rpartition(":")
-    return host.strip("[]"), int(port)
+def address(text: str | None) -> tuple[str, int] | str | None:
+    """A socket's address as Python has it: of a Unix socket its name."""
+    host, colon, port = (text or "").rpartition(":")
+    return (host.strip("[]"), int(port)) if colon and port.isdigit() else text
 
 
 def respond(made: Span, response: Given, stream: Given) -> None:
@@ -77,9 +76,9 @@ def respond(made: Span, response: Given, stream: Given) -> None:
     made.flags = tuple(CODES[name] for name in stream.get("response_flags", ()))
     for part in ("headers", "trailers"):
         grpc_status.note(made, known(response.get(part)))
-    upstream = stream.get("upstream")
-    if upstream:
-        cluster = upstream.get("cluster", "")
+    upstream = stream.get("upstream") or {}
+    if "cluster" in upstream:
+        cluster = upstream["cluster"]
         made.upstream = (cluster, upstream.get("observability_name", cluster))
 
 
@@ -98,7 +97,7 @@ def tags_upstream(given: Given) -> Outcome:
     request = ClientRequest("", "", "", None, "/")
     made = span(CLIENT, request, reading(given.get("config", {})))
     made.protocol = stream.get("protocol") or ""
-    made.peer = address(stream.get("upstream", {}).get("address"))
+    made.peer = address((stream.get("upstream") or {}).get("address"))
     respond(made, given.get("response", {}), stream)
     return {"tags": dict(made.tags())}
 
@@ -108,7 +107,7 @@ def tags_generic(given: Given) -> Outcome:
     stream = given.get("stream", {})
     kind = CLIENT if given["span"] == "upstream" else SERVER
     made = span(kind, Stream(address(stream.get("remote"))), reading(given.get("config", {})))
-    made.peer = address(stream.get("upstream", {}).get("address"))
+    made.peer = address((stream.get("upstream") or {}).get("address"))
     respond(made, {}, stream)
     return {"tags": dict(made.tags())}
 
