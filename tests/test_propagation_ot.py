@@ -167,3 +167,16 @@ def test_no_bytes_raise(data: bytes) -> None:
         ot.extract(arrived)
         ot.baggage(arrived)
         ot.inject(Outgoing(TRACE, SPAN, "", 1), arrived)
+
+
+def test_baggage_is_set() -> None:
+    items = {"user": "u1"}
+    assert ot.with_baggage(SAMPLED, items) == WITH_BAGGAGE
+    assert ot.with_baggage(WITH_BAGGAGE, {}) == SAMPLED
+    value = ot.with_baggage(carrier(IDS), {"\xe9": "\u20ac", "half": "\ud800"})
+    assert ot.baggage(known(x_ot_span_context=value)) == {"\xe9": "\u20ac", "half": "?"}
+
+
+def test_baggage_that_is_too_long_is_not_set() -> None:
+    assert ot.with_baggage(SAMPLED, {"k": "v" * 7000}) == SAMPLED
+    assert ot.with_baggage("x", {"k": "v"}) == "x"
