@@ -37,7 +37,6 @@ PARENT_ID = "parent_id"
 Parent = tuple[str, str, str, bool]
 
 _LENGTH = 55
-_SIZES = [2, 32, 16, 2]
 _ZERO_TRACE = "0" * 32
 _ZERO_SPAN = "0" * 16
 
@@ -77,9 +76,12 @@ def parse(value: str) -> Parent | str:
     if len(value) != _LENGTH:
         return LENGTH
     parts = value.split("-")
-    if [len(part) for part in parts] != _SIZES:
+    if len(parts) != 4:
         return FIELD_SIZES
     version, trace_id, parent_id, flags = parts
+    # Then two are left for the flags.
+    if len(version) != 2 or len(trace_id) != 32 or len(parent_id) != 16:
+        return FIELD_SIZES
     if not lower_hex(version + trace_id + parent_id + flags):
         return HEX
     if trace_id == _ZERO_TRACE:

@@ -17,11 +17,14 @@ from autotrace.propagation.tracecontext import TRACEPARENT, TRACESTATE
 from autotrace.propagation.values import lower_hex
 from autotrace.provider import opentelemetry
 from autotrace.provider.b3_single import BAD_PARENT_ID, BAD_SPAN_ID, BAD_TRACE_ID, Ids, read
+from autotrace.provider.error_tag import status
 from autotrace.provider.verdict import Verdict
 
 if TYPE_CHECKING:
     from autotrace.config import Config
     from autotrace.propagation import Inject
+
+__all__ = ["NAME", "READS", "Options", "extract", "span_ids", "span_name", "start", "status"]
 
 NAME = "zipkin"
 READS = (B3, TRACE_ID, SPAN_ID, PARENT_ID, SAMPLED, TRACEPARENT, TRACESTATE)
