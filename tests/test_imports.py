@@ -17,7 +17,7 @@ LAYERS = (
     | {"import_hook", "program_name", "format_grammar"},
     # The pure core.
     {"propagation", "request_id", "trust", "sampling", "provider", "operation", "tags"}
-    | {"custom_tags", "span", "failure", "otel", "routes", "runtime"}
+    | {"custom_tags", "span", "failure", "otel", "routes", "route_match", "runtime"}
     | {"grpc_status", "decorator", "format_string", "metadata", "response_flags"}
     | {"verbose_events", "envoy_tags", "otel_tags", "request_header", "naming", "cluster", "format_time", "attempt"},
     {"call"},

@@ -223,8 +223,15 @@ def test_from_reason_to_decision(
 
 @pytest.mark.parametrize(
     ("value", "numerator", "denominator", "passed"),
-    [(0, 0, 100, False), (0, 1, 100, True), (1, 1, 100, False), (150, 60, 100, True)]
-    + [(4294967295, 7295, 10000, False), (4294967295, 7296, 10000, True), (9, 200, 100, True)],
+    [
+        (0, 0, 100, False),
+        (0, 1, 100, True),
+        (1, 1, 100, False),
+        (150, 60, 100, True),
+        (4294967295, 7295, 10000, False),
+        (4294967295, 7296, 10000, True),
+        (9, 200, 100, True),
+    ],
 )
 def test_a_number_passes_below_the_numerator(
     value: int, numerator: int, denominator: int, passed: bool
