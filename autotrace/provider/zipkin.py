@@ -14,9 +14,8 @@ from autotrace.propagation import b3multi, tracecontext
 from autotrace.propagation.b3 import B3
 from autotrace.propagation.b3multi import PARENT_ID, SAMPLED, SPAN_ID, TRACE_ID
 from autotrace.propagation.tracecontext import TRACEPARENT, TRACESTATE
-from autotrace.propagation.values import lower_hex
-from autotrace.provider import opentelemetry
-from autotrace.provider.b3_single import BAD_PARENT_ID, BAD_SPAN_ID, BAD_TRACE_ID, Ids, read
+from autotrace.provider import b3_several, b3_single, opentelemetry
+from autotrace.provider.b3_single import Ids
 from autotrace.provider.error_tag import status
 from autotrace.provider.verdict import Verdict
 
@@ -32,7 +31,6 @@ READS = (B3, TRACE_ID, SPAN_ID, PARENT_ID, SAMPLED, TRACEPARENT, TRACESTATE)
 # Length of `b3` -> where its flag is, if it is well-formed, which is not looked at here.
 _FLAG_AT = {1: 0, 35: 34, 52: 34, 51: 50, 68: 50}
 _FLAGS = {"1": True, "d": True, "0": False}
-_HEX = frozenset("0123456789abcdefABCDEF")
 _ZERO = "0" * 16
 _ZEROS = frozenset((_ZERO, _ZERO * 2))
 
@@ -80,13 +78,15 @@ def extract(known: Known, traced: bool, w3c: bool = False) -> tuple[bool, Ids | 
     value = known.get(B3)
     if value is not None:
         index = _FLAG_AT.get(len(value))
-        return (traced if index is None else _FLAGS.get(value[index], traced)), read(value)
+        return (traced if index is None else _FLAGS.get(value[index], traced)), b3_single.read(
+            value
+        )
     state = known.get(SAMPLED)
     sampled = traced if state is None else state == "1" or state == "true"
     trace_id, span_id = known.get(TRACE_ID), known.get(SPAN_ID)
     found = None
     if trace_id is not None and span_id is not None:
-        found = _several(trace_id, span_id, known.get(PARENT_ID, ""))
+        found = b3_several.read(trace_id, span_id, known.get(PARENT_ID, ""))
     if w3c and TRACEPARENT in known and (state is None or found is None):
         parent = opentelemetry.parse(known[TRACEPARENT])
         if not isinstance(parent, str):
@@ -139,36 +139,3 @@ def span_ids(verdict: Verdict, random: Callable[[], int]) -> tuple[str, str]:
 def span_name(kind: int, operation: str, host: str, path: str) -> str:
     """The span's name, where no decorator gives one: the host."""
     return host
-
-
-def _several(trace_id: str, span_id: str, parent_id: str) -> Ids | str:
-    if len(trace_id) in (16, 32) and len(span_id) == 16 and len(parent_id) in (0, 16):
-        digits = lower_hex(trace_id + span_id + parent_id)
-        if digits:
-            end = len(trace_id)
-            return digits[:end], digits[end : end + 16], _parent(digits[end + 16 :])
-    if len(trace_id) == 32:
-        high, trace = _number(trace_id[:16]), _number(trace_id[16:])
-        trace = high + trace if high and trace else ""
-    else:
-        trace = _number(trace_id)
-    if not trace:
-        return BAD_TRACE_ID
-    span = _number(span_id)
-    if not span:
-        return BAD_SPAN_ID
-    parent = _number(parent_id) if parent_id else _ZERO
-    return (trace, span, _parent(parent)) if parent else BAD_PARENT_ID
-
-
-def _parent(parent_id: str) -> str:
-    """A parent's id; Envoy has no other word for none than zero."""
-    return "" if parent_id == _ZERO else parent_id
-
-
-def _number(text: str) -> str:
-    """A hex number of up to 64 bits as 16 digits, however many it came with; empty if bad."""
-    digits = text.lstrip("0")
-    if not text or len(digits) > 16 or not _HEX.issuperset(text):
-        return ""
-    return digits.lower().rjust(16, "0")
