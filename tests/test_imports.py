@@ -19,7 +19,17 @@ LAYERS = (
     {"propagation", "request_id", "trust", "sampling", "provider", "operation", "tags"}
     | {"custom_tags", "span", "failure", "otel", "routes", "route_match", "runtime"}
     | {"grpc_status", "decorator", "format_string", "metadata", "response_flags"}
-    | {"verbose_events", "envoy_tags", "otel_tags", "request_header", "naming", "cluster", "format_time", "attempt"},
+    | {
+        "verbose_events",
+        "envoy_tags",
+        "otel_tags",
+        "request_header",
+        "naming",
+        "cluster",
+        "format_time",
+        "attempt",
+        "wanted_headers",
+    },
     {"call"},
     {"core"},
     {"integration"},
