@@ -233,6 +233,18 @@ def test_both_are_sent_of_the_same_span() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("options", "headers", "expected"),
+    [
+        (DUAL, known(traceparent=W3C, tracestate="a=1", b3=f"{LONG}-{SPAN}-1"), "a=1"),
+        (DUAL, known(tracestate="a=1", b3=f"{LONG}-{SPAN}-1"), ""),
+        (Options(), known(traceparent=W3C, tracestate="a=1", b3=f"{LONG}-{SPAN}-1"), ""),
+    ],
+)
+def test_tracestate_goes_with_traceparent(options: Options, headers: Known, expected: str) -> None:
+    assert zipkin.start(headers, True, options, words()).tracestate == expected
+
+
 def test_the_name_is_the_host() -> None:
     assert zipkin.span_name(SERVER, "ingress", "shop.example", "/cart") == "shop.example"
 

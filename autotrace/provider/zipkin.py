@@ -78,9 +78,8 @@ def extract(known: Known, traced: bool, w3c: bool = False) -> tuple[bool, Ids | 
     value = known.get(B3)
     if value is not None:
         index = _FLAG_AT.get(len(value))
-        return (traced if index is None else _FLAGS.get(value[index], traced)), b3_single.read(
-            value
-        )
+        flag = None if index is None else _FLAGS.get(value[index])
+        return traced if flag is None else flag, b3_single.read(value)
     state = known.get(SAMPLED)
     sampled = traced if state is None else state == "1" or state == "true"
     trace_id, span_id = known.get(TRACE_ID), known.get(SPAN_ID)
@@ -90,9 +89,9 @@ def extract(known: Known, traced: bool, w3c: bool = False) -> tuple[bool, Ids | 
     if w3c and TRACEPARENT in known and (state is None or found is None):
         parent = opentelemetry.parse(known[TRACEPARENT])
         if not isinstance(parent, str):
-            _, trace_id, span_id, flag = parent
+            _, trace_id, span_id, is_sampled = parent
             if state is None:
-                sampled = flag
+                sampled = is_sampled
             if found is None:
                 found = trace_id.lower(), span_id.lower(), ""
     return sampled, found
@@ -121,7 +120,7 @@ def start(
         int(sampled),
         parent_id,
         # Beside B3 it passes through Envoy as it came.
-        opentelemetry.tracestate(known) if options.w3c else "",
+        opentelemetry.tracestate(known) if options.w3c and TRACEPARENT in known else "",
         shared=options.shared_span_context and not egress,
     )
 
