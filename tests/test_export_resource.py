@@ -44,9 +44,12 @@ def test_envoys_way_of_reading_is_for_its_tracer(monkeypatch: pytest.MonkeyPatch
     assert ("a" in as_envoy, as_envoy["d"]) == (False, "e")
 
 
-def test_a_file_or_our_own_variable_wins(monkeypatch: pytest.MonkeyPatch) -> None:
-    environ = {"OTEL_RESOURCE_ATTRIBUTES": "a=b", "AUTOTRACE_RESOURCE_ATTRIBUTES": "a=c=d"}
-    assert resource(monkeypatch, **environ, **OTEL).attributes["a"] == "c=d"
+def test_envoys_sources_complete_each_other_and_the_later_wins(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    environ = {"OTEL_RESOURCE_ATTRIBUTES": "a=b,e=f", "AUTOTRACE_RESOURCE_ATTRIBUTES": "a=c=d"}
+    attributes = resource(monkeypatch, **environ, **OTEL).attributes
+    assert (attributes["a"], attributes["e"]) == ("c=d", "f")
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,9 @@ def environment_attributes(text: str) -> dict[str, str]:
     A value cannot hold another equals sign, and nothing is decoded.
     """
     pairs = [item.split("=") for item in text.split(",")]
-    return {pair[0].strip(): pair[1].strip() for pair in pairs if len(pair) == 2 and pair[0].strip()}
+    return {
+        pair[0].strip(): pair[1].strip() for pair in pairs if len(pair) == 2 and pair[0].strip()
+    }
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,11 @@ class Resource:
             "telemetry.sdk.version": __version__,
         }
         stated = dict(config.resource_attributes)
-        if as_envoy and config.sources.get("resource_attributes") == VARIABLE:
-            stated = environment_attributes(os.environ.get(VARIABLE, ""))
+        if as_envoy:
+            if config.sources.get("resource_attributes") == VARIABLE:
+                stated = {}
+            # Envoy's detectors complete each other: a file does not replace the environment.
+            stated = {**environment_attributes(os.environ.get(VARIABLE, "")), **stated}
         # AUTOTRACE_SERVICE_NAME and OTEL_SERVICE_NAME win over service.name among the attributes;
         # without them the configuration has taken it from there.
         stated.pop("service.name", None)
