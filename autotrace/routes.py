@@ -7,7 +7,7 @@ https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/route/v3/route_compone
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from autotrace.route_match import header_names, header_tests, path_test
@@ -53,7 +53,7 @@ class Route:
         self.fractions = None if tracing is None else Fractions.of_route(tracing)
         self.sampler: Sampler | None = None
         tracing = tracing or {}
-        self.custom_tags: tuple[Entry, ...] = tuple(tracing.get("custom_tags", ()))
+        self.custom_tags: Sequence[Entry] = tuple(tracing.get("custom_tags", ()))
         self.operation: str = tracing.get("operation", "")
         self.upstream_operation: str = tracing.get("upstream_operation", "")
         self.metadata: Mapping[str, Any] = entry.get("metadata", {}).get("filter_metadata", {})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -402,11 +401,3 @@ def test_no_request_raises(method: str, host: str, path: str) -> None:
     }
     routes = table({"match": match, "domains": ["*.a"]}, {"match": {"path": "/"}, "domains": ["b"]})
     routes.find(method, host, path, NO_HEADERS)
-
-
-def test_the_setting_is_read_from_its_variable() -> None:
-    from autotrace.config import load
-
-    config, problems = load({"AUTOTRACE_ROUTES": json.dumps([{"match": {"path": "/a"}}])})
-    assert config.routes == ({"match": {"path": "/a"}},)
-    assert problems == []
