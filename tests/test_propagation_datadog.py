@@ -47,7 +47,8 @@ def extracted(headers: dict[str, str]) -> tuple[str, str, int | None] | None:
         (IDS | {TAGS: f"_dd.p.tid={HIGH}0"}, (LOW, SPAN, None)),
         (IDS | {TAGS: f"_dd.p.tid=0x{HIGH[2:]}"}, (LOW, SPAN, None)),
         (IDS | {TAGS: f"x_dd.p.tid={HIGH}"}, (LOW, SPAN, None)),
-        (IDS | {TAGS: f"_dd.p.tid={HIGH},\xe9"}, (LOW, SPAN, None)),
+        (IDS | {TAGS: f"_dd.p.tid={HIGH},\xe9"}, (HIGH + LOW, SPAN, None)),
+        (IDS | {TAGS: f"_dd.p.tid={HIGH}-,"}, (LOW, SPAN, None)),
         ({TRACE: str(2**64 - 1), PARENT: "1"}, ("f" * 16, "0" * 15 + "1", None)),
         # A trace that a browser or a synthetic test began.
         ({TRACE: "1234"}, (LOW, "", None)),
@@ -127,6 +128,10 @@ def test_absent_and_malformed(headers: dict[str, str]) -> None:
         (Outgoing(LOW, SPAN), {PRIORITY: "2"}, IDS | {PRIORITY: "2"}),
         (Outgoing(LOW, SPAN), {ORIGIN: "rum"}, IDS | {ORIGIN: "rum"}),
         (Outgoing(LOW, SPAN), {ORIGIN: "r\r\num", TAGS: "_dd.p.a=\x00"}, IDS),
+        # What was said of this trace goes on, and not what was said of another or of none.
+        (Outgoing(LOW, SPAN), {TRACE: "01234", ORIGIN: "rum"}, IDS | {ORIGIN: "rum"}),
+        (Outgoing(LOW, SPAN), {TRACE: "1235", ORIGIN: "rum", PRIORITY: "2"}, IDS),
+        (Outgoing(LOW, SPAN), {TRACE: "x", ORIGIN: "rum", TAGS: "_dd.p.a=1"}, IDS),
         # Where only W3C's headers came, Datadog's words stand in `tracestate`.
         (
             Outgoing(LOW, SPAN, sampled=1, tracestate="dd=s:2;o:rum;p:1;t.dm:-4;t.a:b~c,x=y"),

@@ -91,9 +91,9 @@ def test_rules_come_from_the_setting_or_the_file_it_names(tmp_path: Path) -> Non
 
 
 def test_a_file_that_cannot_be_read_leaves_the_built_in_rule(tmp_path: Path) -> None:
-    rules = Options.from_config(Config(xray_sampling_rule_manifest=str(tmp_path / "none"))).rules
-    assert not rules.custom
-    assert "No such file" in rules.fault
+    made = Options.from_config(Config(xray_sampling_rule_manifest=str(tmp_path / "none")))
+    assert not made.rules.custom
+    assert "No such file" in made.problem
 
 
 def test_the_options_name_the_segment_and_the_format() -> None:

@@ -17,9 +17,9 @@ from autotrace.propagation.datadog_state import (
     PRIORITIES,
     PRIORITY,
     TAGS,
+    TRACE_ID,
     Tags,
     outgoing,
-    tags,
 )
 from autotrace.propagation.hop import NOWHERE, Hop
 from autotrace.propagation.incoming import Identity, Incoming, incoming
@@ -28,11 +28,11 @@ from autotrace.propagation.values import lower_hex
 if TYPE_CHECKING:
     from autotrace.headers import Known
 
-TRACE_ID = "x-datadog-trace-id"
 PARENT_ID = "x-datadog-parent-id"
 HEADERS = (TRACE_ID, PARENT_ID, PRIORITY, ORIGIN, TAGS)
 
 _ZEROS = "0" * 16
+_HIGH_HALF_IS = f"{HIGH_HALF}="
 # As dd-trace limits the tags of a trace.
 _LONGEST_TAGS = 512
 
@@ -48,7 +48,7 @@ def extract(known: Known) -> Incoming | None:
     if trace_id and trace_id != _ZEROS:
         parent_id = _hex(known.get(PARENT_ID, "0"))
         if parent_id:
-            if TAGS in known and HIGH_HALF in known[TAGS]:
+            if TAGS in known:
                 trace_id = _high_half(known[TAGS]) + trace_id
             span_id = "" if parent_id == _ZEROS else parent_id
             return incoming("datadog", trace_id, span_id, state)
@@ -64,8 +64,12 @@ def _hex(decimal: str) -> str:
 
 
 def _high_half(text: str) -> str:
-    """The upper 16 digits of the trace id; nothing if they are malformed or zero."""
-    high = dict(tags(text)).get(HIGH_HALF, "")
+    """The upper 16 digits of the trace id; nothing if they are absent, malformed or zero."""
+    start = text.find(_HIGH_HALF_IS)
+    if start < 0 or (start and text[start - 1] not in ", "):
+        return ""
+    start += len(_HIGH_HALF_IS)
+    high = text[start : start + 17].rstrip(", ")
     return lower_hex(high) if len(high) == 16 and high != _ZEROS else ""
 
 

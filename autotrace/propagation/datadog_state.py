@@ -15,6 +15,7 @@ from autotrace.propagation.values import acceptable
 if TYPE_CHECKING:
     from autotrace.headers import Known
 
+TRACE_ID = "x-datadog-trace-id"
 PRIORITY = "x-datadog-sampling-priority"
 ORIGIN = "x-datadog-origin"
 TAGS = "x-datadog-tags"
@@ -46,16 +47,19 @@ class State(NamedTuple):
 
 
 NOTHING = State()
+# What begins with us: decided against, decided for, and by hand.
+_NEW = State(AUTO_DROP), State(AUTO_KEEP, tags=(_BY_DEFAULT,)), State(USER_KEEP, tags=(_BY_HAND,))
 
 
 def from_headers(known: Known) -> State:
     """What Datadog's headers say."""
+    priority = PRIORITIES.get(known.get(PRIORITY, ""))
     origin = known.get(ORIGIN, "")
-    return State(
-        PRIORITIES.get(known.get(PRIORITY, "")),
-        origin.strip(" \t") if acceptable(origin) else "",
-        tuple(tag for tag in tags(known.get(TAGS, "")) if tag[0] != HIGH_HALF),
-    )
+    if origin:
+        origin = origin.strip(" \t") if acceptable(origin) else ""
+    if TAGS not in known:
+        return State(priority, origin)
+    return State(priority, origin, tuple(tag for tag in tags(known[TAGS]) if tag[0] != HIGH_HALF))
 
 
 def tags(text: str) -> list[tuple[str, str]]:
@@ -104,24 +108,35 @@ def _from_member(value: str) -> State:
     return State(priority, origin, tuple(found), parent, ";".join(others))
 
 
+def _speak_of(span: Identity, known: Known) -> bool:
+    """Whether Datadog's headers came and name no other trace, nor a malformed one."""
+    if TRACE_ID in known:
+        return known[TRACE_ID].lstrip("0") == str(int(span.trace_id[-16:], 16))
+    return PRIORITY in known or ORIGIN in known or TAGS in known
+
+
 def outgoing(span: Identity, known: Known) -> State:
     """What is said with `span`: what arrived, unless the decision became another one."""
-    if known and (PRIORITY in known or ORIGIN in known or TAGS in known):
-        state = from_headers(known)
-    elif span.tracestate:
-        state = from_tracestate(span.tracestate)
-    else:
-        state = NOTHING
+    state = _arrived(span, known)
     sampled = span.sampled
     if sampled is None:
         return state
+    if state is NOTHING:
+        return _NEW[sampled]
     arrived = state.priority
     if arrived is not None and (arrived > 0) is (sampled > 0):
         return state if sampled < 2 else state._replace(priority=USER_KEEP)
     # The decision is ours, and so is the name of who made it; of a no nobody is named.
+    new = _NEW[sampled]
     kept = tuple(tag for tag in state.tags if tag[0] != DECISION_MAKER)
-    if not sampled:
-        return state._replace(priority=AUTO_DROP, tags=kept)
-    if sampled > 1:
-        return state._replace(priority=USER_KEEP, tags=(_BY_HAND, *kept))
-    return state._replace(priority=AUTO_KEEP, tags=(_BY_DEFAULT, *kept))
+    return state._replace(priority=new.priority, tags=(*new.tags, *kept))
+
+
+def _arrived(span: Identity, known: Known) -> State:
+    """What came with the trace of `span`: in Datadog's headers, or else in `tracestate`."""
+    if not known or not _speak_of(span, known):
+        return from_tracestate(span.tracestate)
+    state = from_headers(known)
+    if state.priority is None and span.tracestate:
+        return state._replace(priority=from_tracestate(span.tracestate).priority)
+    return state

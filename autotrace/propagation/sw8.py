@@ -31,9 +31,7 @@ _TEXT = f"((?:{_QUARTET})*(?:{_QUARTET}|[A-Za-z0-9+/]{{3}}=|[A-Za-z0-9+/]{{2}}==
 _fields = re.compile(
     f"([01])-{_TEXT}-{_TEXT}-([0-9]{{1,10}})-{_TEXT}-{_TEXT}-{_TEXT}-{_TEXT}"
 ).fullmatch
-_hex_trace = re.compile("[0-9a-f]{16}(?:[0-9a-f]{16})?").fullmatch
-_hex_span = re.compile("[0-9a-f]{16}").fullmatch
-_ZEROS = frozenset(("0" * 16, "0" * 32))
+_HEX = frozenset("0123456789abcdef")
 # The wire has no empty field; Envoy's word for what is not known.
 _UNKNOWN = "-"
 # So that the header is never longer than may be sent, whatever path was called under what id.
@@ -107,19 +105,23 @@ def _ids(fields: tuple[str, ...]) -> tuple[str, str]:
 
 
 def _hex_trace_id(field: str) -> str:
-    text = _decoded(field)
-    if _hex_trace(text) and text not in _ZEROS:
-        return text
-    return _hash(a2b_base64(field), 16)
+    data = a2b_base64(field)
+    text = _hex(data) if len(data) in (16, 32) else ""
+    return text or _hash(data, 16)
 
 
 def _hex_span_id(segment: str, number: str) -> str:
+    data = a2b_base64(segment)
     number = str(int(number))
-    text = _decoded(segment)
-    if number == "0" and _hex_span(text) and text not in _ZEROS:
-        # What `inject` writes where nobody counts spans in segments.
-        return text
-    return _hash(a2b_base64(segment) + f"-{number}".encode(), 8)
+    # Zero is what `inject` writes where nobody counts spans in segments.
+    text = _hex(data) if number == "0" and len(data) == 16 else ""
+    return text or _hash(data + b"-" + number.encode(), 8)
+
+
+def _hex(data: bytes) -> str:
+    """The text, if it is an id as we write it."""
+    text = data.decode("latin-1")
+    return text if _HEX.issuperset(text) and text.strip("0") else ""
 
 
 def _hash(data: bytes, size: int) -> str:

@@ -10,11 +10,12 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from autotrace.propagation import b3, b3multi, datadog, tracecontext
-from autotrace.propagation.datadog import PARENT_ID, TRACE_ID
+from autotrace.propagation.datadog import PARENT_ID
 from autotrace.propagation.datadog_state import (
     ORIGIN,
     PRIORITIES,
     PRIORITY,
+    TRACE_ID,
     USER_DROP,
     USER_KEEP,
     from_tracestate,

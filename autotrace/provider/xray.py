@@ -65,6 +65,11 @@ class Options:
         return cls(_rules(config.xray_sampling_rule_manifest), config.service_name)
 
     @property
+    def problem(self) -> str:
+        """What is wrong with the manifest, in words; empty if nothing is."""
+        return self.rules.fault
+
+    @property
     def injections(self) -> tuple[Inject, ...]:
         """What writes the formats of `injects`."""
         return (xray.inject,)
