@@ -10,7 +10,7 @@ from tests.vectors.registry import known, op
 
 @op("edge.mutate")
 def mutate(given: dict[str, Any]) -> dict[str, Any]:
-    config, headers = given["config"], known(given["headers"])
+    config, headers = given.get("config", {}), known(given["headers"])
     trust = Trust(
         config.get("use_remote_address", False),
         config.get("xff_num_trusted_hops", 0),

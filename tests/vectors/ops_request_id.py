@@ -48,7 +48,7 @@ def set_reason(given: dict[str, Any]) -> dict[str, Any]:
 
 @op("request_id.ingest")
 def ingest(given: dict[str, Any]) -> dict[str, Any]:
-    config, headers = given["config"], known(given["headers"])
+    config, headers = given.get("config", {}), known(given["headers"])
     trust = Trust(
         config.get("use_remote_address", False),
         config.get("xff_num_trusted_hops", 0),

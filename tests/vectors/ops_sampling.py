@@ -21,7 +21,7 @@ def fraction(given: dict[str, Any]) -> dict[str, Any]:
 
 @op("sampling.percent_to_fraction")
 def percent_to_fraction(given: dict[str, Any]) -> dict[str, Any]:
-    numerator, of = sampling.percent_to_fraction(given["field"], given["percent"])
+    numerator, of = sampling.percent_to_fraction(given["field"], given.get("percent"))
     [name] = [name for name, number in DENOMINATORS.items() if number == of]
     return {"numerator": numerator, "denominator": name}
 
@@ -38,7 +38,7 @@ def judged(reason: str, health_check: bool = False) -> dict[str, Any]:
 
 @op("sampling.reason_to_decision")
 def reason_to_decision(given: dict[str, Any]) -> dict[str, Any]:
-    return judged(REASONS[given["reason"]], given["health_check"])
+    return judged(REASONS[given["reason"]], given.get("health_check", False))
 
 
 @op("sampling.decide")
