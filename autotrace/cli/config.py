@@ -13,7 +13,7 @@ from dataclasses import Field
 from typing import Any
 
 from autotrace import config
-from autotrace.config.problem import Invalid, Problem, without_password
+from autotrace.config.problem import Invalid, Problem, one_line, without_password
 
 USAGE = """\
 usage: autotrace config show [FILE]
@@ -49,8 +49,8 @@ def show(environ: Mapping[str, str]) -> int:
     found, problems = config.load(environ)
     for row in config.settings():
         if row.name in found.sources:
-            print(f"{row.name} = {_shown(row, getattr(found, row.name))}")
-            print(f"    {found.sources[row.name]}")
+            print(one_line(f"{row.name} = {_shown(row, getattr(found, row.name))}"))
+            print(one_line(f"    {found.sources[row.name]}"))
     for problem in problems:
         print(problem, file=sys.stderr)
     return PROBLEM if any(each.source == FILE_VARIABLE for each in problems) else 0

@@ -28,7 +28,7 @@ class Problem:
         if len(shown) > SHOWN_LENGTH:
             shown = f"{shown[: SHOWN_LENGTH - 3]}..."
         said = f"{self.source}={shown!r}" if shown else self.source
-        return _one_line(f"{said}: {self.message}")
+        return one_line(f"{said}: {self.message}")
 
     __repr__ = __str__
 
@@ -42,7 +42,8 @@ def suggest(word: str, known: Iterable[str]) -> str:
     return f"did you mean {near[0]}?" if near else f"known: {', '.join(names)}."
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """Return a text without line breaks and whatever else cannot be printed."""
     # Names and values are anybody's; neither they nor a terminal's control codes break the line.
     return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 from autotrace.envoy_config import connection_manager, reasons, runtime, tracers
 from autotrace.envoy_config.clusters import CLUSTER, Clusters
 from autotrace.envoy_config.connection_manager import MANAGER, TRACING
-from autotrace.envoy_config.extension import message_of
 from autotrace.envoy_config.listeners import LISTENER, Manager, manager, managers
-from autotrace.envoy_config.message import Message, fields, has, items
+from autotrace.envoy_config.message import Message, fields, items, within
 from autotrace.envoy_config.node import Node
+from autotrace.envoy_config.piece import kind_of
 from autotrace.envoy_config.routes import ROUTES, routes
-from autotrace.envoy_config.values import text
+from autotrace.envoy_config.values import text, text_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Parts:
 
     def add(self, document: Node) -> None:
         """Take a document: a bootstrap, a resource, or a piece of one."""
-        kind = message_of(document) or _kind(document)
+        kind = kind_of(document)
         if kind == "Bootstrap":
             self._bootstrap(document)
         elif kind == "DiscoveryResponse":
@@ -121,6 +121,9 @@ class Parts:
         if main:
             is_traced = any("tracing" in each.given for each in outbound if each is not main)
             connection_manager.read(main.given, self.reading, traced_outbound=is_traced)
+        for each in outbound:
+            if each is not main:
+                connection_manager.read_outbound(each.given, self.reading)
         tracer = (connection_manager.provider(main.given) if main else None) or self.provider
         if tracer:
             tracers.read(tracer, self.clusters, self.reading)
@@ -133,11 +136,7 @@ class Parts:
 
     def _bootstrap(self, document: Node) -> None:
         given = fields(document, BOOTSTRAP, self.reading)
-        static = (
-            fields(given["static_resources"], STATIC, self.reading)
-            if "static_resources" in given
-            else {}
-        )
+        static = within(given, "static_resources", STATIC, self.reading)
         for each in items(static.get("clusters"), self.reading):
             self.clusters.add(each, self.reading)
         for each in items(static.get("listeners"), self.reading):
@@ -188,41 +187,14 @@ class Parts:
             self.reading.set("routes", found, sources[0][0])
 
 
-def _kind(document: Node) -> str:
-    """Return which message a document without `@type` is, by the fields that only it has."""
-    for kind, names in (
-        (
-            "Bootstrap",
-            ("static_resources", "dynamic_resources", "node", "layered_runtime", "admin"),
-        ),
-        ("DiscoveryResponse", ("resources",)),
-        (LISTENER.name, ("filter_chains", "default_filter_chain", "traffic_direction")),
-        (CLUSTER.name, ("load_assignment",)),
-        (ROUTES.name, ("virtual_hosts",)),
-        (MANAGER.name, ("route_config", "http_filters", "stat_prefix", "codec_type")),
-        ("Filter", ("typed_config",)),
-    ):
-        if has(document, *names):
-            return kind
-    content = document.content
-    tracing = content.get("tracing") if isinstance(content, dict) else None
-    if tracing is not None:
-        return "Bootstrap" if has(tracing, "http") else MANAGER.name
-    return (
-        TRACING.name
-        if has(document, "provider", "random_sampling", "client_sampling", "overall_sampling")
-        else MANAGER.name
-    )
-
-
 def _node(node: Node, reading: Reading) -> None:
     given = fields(node, NODE, reading)
     for field, setting in (("id", "node_id"), ("cluster", "service_name")):
-        value = text(given[field], reading) if field in given else None
+        value = text_of(given, field, reading)
         if value:
             # What a tracer says of itself is more to the point.
             reading.offer(setting, value, given[field])
-    zone = fields(given["locality"], LOCALITY, reading).get("zone") if "locality" in given else None
+    zone = within(given, "locality", LOCALITY, reading).get("zone")
     value = text(zone, reading) if zone else None
     if zone and value:
         reading.set("zone", value, zone)

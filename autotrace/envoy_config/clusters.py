@@ -8,7 +8,8 @@ from __future__ import annotations
 from autotrace.envoy_config import reasons
 from autotrace.envoy_config.extension import extension
 from autotrace.envoy_config.message import Message, fields, items
-from autotrace.envoy_config.values import text, whole
+from autotrace.envoy_config.reading import no_address
+from autotrace.envoy_config.values import text, text_of, whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class Clusters:
     def add(self, node: Node, reading: Reading) -> None:
         """Take a cluster; its fields are looked at when a tracer names it."""
         given = fields(node, CLUSTER, reading, quiet=True)
-        name = text(given["name"], reading) if "name" in given else None
+        name = text_of(given, "name", reading)
         if name:
             self._nodes.setdefault(name, node)
 
@@ -96,7 +97,7 @@ class Clusters:
             return self._bases[name]
         if name not in self._nodes:
             if name:
-                self._missing(named, f"the cluster {name} is not in this file", reading, setting)
+                no_address(named, f"the cluster {name} is not in this file", setting, reading)
             return ""
         node = self._nodes.pop(name)
         self._bases[name] = self._address(node, reading, setting)
@@ -104,7 +105,7 @@ class Clusters:
 
     def knows(self, name: object) -> bool:
         """Whether the file has a cluster of the name."""
-        return name in self._nodes or name in self._bases
+        return isinstance(name, str) and (name in self._nodes or name in self._bases)
 
     def rest(self, reading: Reading) -> None:
         """Say of the clusters that no tracer named that they have no effect."""
@@ -120,7 +121,7 @@ class Clusters:
         ]
         if not endpoints:
             kind = given["type"].content if "type" in given else "STATIC"
-            self._missing(node, f"a {kind} cluster without endpoints", reading, setting)
+            no_address(node, f"a {kind} cluster without endpoints", setting, reading)
             return ""
         for other in endpoints[1:]:
             reading.ignore(other, "spans go to the first endpoint")
@@ -129,15 +130,9 @@ class Clusters:
         address = fields(endpoint, ENDPOINT, reading).get("address") if endpoint else None
         found = authority(address, reading) if address else ""
         if not found:
-            self._missing(node, "no address that HTTP could be sent to", reading, setting)
+            no_address(node, "no address that HTTP could be sent to", setting, reading)
             return ""
         return f"http+unix://{found}" if found.startswith("%2F") else f"{scheme}://{found}"
-
-    def _missing(self, node: Node, what: str, reading: Reading, setting: str) -> None:
-        variable = f"AUTOTRACE_{setting.upper()}"
-        reading.problem(
-            node, f"{what}, so the address is not known; {variable} gives it.", setting=setting
-        )
 
 
 def authority(node: Node, reading: Reading) -> str:
@@ -152,7 +147,7 @@ def authority(node: Node, reading: Reading) -> str:
 def socket_address(node: Node, reading: Reading) -> str:
     """Return `host:port` of a SocketAddress, or nothing."""
     given = fields(node, SOCKET_ADDRESS, reading)
-    host = text(given["address"], reading) if "address" in given else None
+    host = text_of(given, "address", reading)
     port = whole(given["port_value"], reading) if "port_value" in given else None
     if not host or not port:
         reading.problem(node, "an address and a port_value are wanted.")

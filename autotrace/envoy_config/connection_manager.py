@@ -54,6 +54,16 @@ TRACING = Message(
         "custom_tags have taken its place": "request_headers_for_tags",
     },
 )
+OUTBOUND = Message(
+    "Tracing",
+    "no_context_propagation operation",
+    {
+        "client spans follow the request that they belong to": "client_sampling random_sampling "
+        "overall_sampling verbose custom_tags",
+        "client spans are of the inbound listener's tracer, as server spans are": "provider "
+        "max_path_tag_length spawn_upstream_span upstream_operation operation_name",
+    },
+)
 UUID = Message("UuidRequestIdConfig", "pack_trace_reason use_request_id_for_trace_sampling")
 INTERNAL = Message(
     "InternalAddressConfig",
@@ -97,6 +107,16 @@ def read(given: dict[str, Node], reading: Reading, *, traced_outbound: bool) -> 
         _tracing(given["tracing"], reading, traced_outbound)
     for each in items(given.get("http_filters"), reading):
         _filter(each, reading)
+
+
+def read_outbound(given: dict[str, Node], reading: Reading) -> None:
+    """Take what a connection manager says of client spans alone."""
+    if "add_user_agent" in given and "add_user_agent" not in reading.settings:
+        take(reading, given, "add_user_agent", boolean)
+    if "tracing" in given:
+        tracing = fields(given["tracing"], OUTBOUND, reading)
+        take(reading, tracing, "no_context_propagation", boolean)
+        take(reading, tracing, "operation", text, "upstream_operation")
 
 
 def provider(given: dict[str, Node]) -> Node | None:

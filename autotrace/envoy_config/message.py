@@ -64,13 +64,20 @@ def fields(
         field = message.spellings.get(name)
         if field is None:
             if name != "@type":
-                reading.problem(child, f"no such field; {_nearest(name, message)}")
+                reading.problem(child, f"no such field{_nearest(name, message)}")
         elif field in message.ignored:
             if not quiet:
                 reading.ignore(child, message.ignored[field])
         elif child.content is not None:  # null stands for the default
             found[field] = child
     return found
+
+
+def within(
+    given: dict[str, Node], field: str, message: Message, reading: Reading
+) -> dict[str, Node]:
+    """Return the fields of a message in a field; none where it is not there."""
+    return fields(given[field], message, reading) if field in given else {}
 
 
 def items(node: Node | None, reading: Reading) -> list[Node]:
@@ -106,4 +113,6 @@ def has(node: Node, *names: str) -> bool:
 def _nearest(name: str, message: Message) -> str:
     # A field is suggested in the spelling that the file uses.
     is_camel = name != name.lower()
-    return suggest(name, [s for s, field in message.spellings.items() if is_camel or s == field])
+    names = [s for s, field in message.spellings.items() if is_camel or s == field]
+    near = suggest(name, names)
+    return f"; {near}" if "?" in near or 0 < len(names) < 10 else f" of {message.name}."

@@ -66,3 +66,11 @@ class Reading:
         names = _NAME.findall(node.path)
         path = f"{'.'.join(names[:2])}...{'.'.join(names[-2:])}" if len(names) > 5 else node.path
         return f"{self.file}:{node.line} {path}".rstrip()
+
+
+def no_address(node: Node, why: str, setting: str, reading: Reading) -> None:
+    """Say that it is not known where spans go, and which setting says it."""
+    variable = f"AUTOTRACE_{setting.upper()}"
+    reading.problem(
+        node, f"{why}, so the address is not known; {variable} gives it.", setting=setting
+    )

@@ -52,6 +52,11 @@ def text(node: Node, reading: Reading) -> str | None:
     return None
 
 
+def text_of(given: dict[str, Node], field: str, reading: Reading) -> str | None:
+    """Return the text of a field; None where it is not there, or is none."""
+    return text(given[field], reading) if field in given else None
+
+
 def boolean(node: Node, reading: Reading) -> bool | None:
     """Return yes or no."""
     if isinstance(node.content, bool):
@@ -153,7 +158,7 @@ def networks(nodes: list[Node], reading: Reading) -> list[str]:
     found = []
     for node in nodes:
         given = fields(node, CIDR_RANGE, reading)
-        prefix = text(given["address_prefix"], reading) if "address_prefix" in given else None
+        prefix = text_of(given, "address_prefix", reading)
         length = whole(given["prefix_len"], reading) if "prefix_len" in given else 0
         if prefix is not None and length is not None:
             found.append(f"{prefix}/{length}")

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from autotrace.config.problem import Invalid, suggest
 from autotrace.envoy_config import reasons
-from autotrace.envoy_config.istio import mesh as meshes
-from autotrace.envoy_config.istio import providers
+from autotrace.envoy_config.istio import providers, proxy
+from autotrace.envoy_config.istio.mesh import Mesh, tls_hosts
 from autotrace.envoy_config.istio.telemetry import SPANS_ARE_OFF, Telemetry
 from autotrace.envoy_config.message import has
 from autotrace.envoy_config.node import Node, documents
@@ -33,7 +33,7 @@ class Parts:
 
     def __init__(self, reading: Reading) -> None:
         self.reading = reading
-        self.mesh = meshes.Mesh()
+        self.mesh = Mesh()
         self.telemetries: list[Telemetry] = []
         self.first: Node | None = None
 
@@ -54,7 +54,7 @@ class Parts:
     def settle(self) -> None:
         """Take the settings of all parts, the closer to the workload the stronger."""
         reading = self.reading
-        tracers = [meshes.read_proxy(each, reading) for each in self.mesh.proxies]
+        tracers = [proxy.read(each, reading) for each in self.mesh.proxies]
         tracer = next((each for each in reversed(tracers) if each), None)
         named = None
         for each in sorted(self.telemetries, key=lambda each: each.rank(self.mesh.root_namespace)):
@@ -82,7 +82,7 @@ class Parts:
         elif kind == "ConfigMap":
             self._config_map(content)
         elif kind == "DestinationRule":
-            self.mesh.tls += meshes.tls_hosts(spec)
+            self.mesh.tls += tls_hosts(spec)
         elif kind == "List" and isinstance((items := content.get("items", spec)).content, list):
             for each in items.content:
                 self.add(each)
@@ -112,7 +112,7 @@ class Parts:
             if name in known:
                 providers.read(known[name], self.mesh.tls, reading)
             else:
-                near = f"; {suggest(name, known)}" if known else ""
+                near = f"; {suggest(name, known)}" if known else "."
                 reading.problem(
                     named,
                     f"extensionProviders in this file have no such name{near} "
@@ -128,7 +128,7 @@ class Parts:
         on = self.mesh.enable_tracing
         if on and boolean(on, reading) is False:
             reading.set("exporter", [], on)
-        elif not (tracer and meshes.read_tracer(tracer, reading)) and self.first:
+        elif not (tracer and proxy.read_tracer(tracer, reading)) and self.first:
             reading.problem(
                 self.first,
                 "no provider of tracing is named; AUTOTRACE_EXPORTER says where spans go.",

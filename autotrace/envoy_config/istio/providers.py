@@ -8,11 +8,12 @@ https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#MeshConfig-Ex
 from __future__ import annotations
 
 from autotrace.envoy_config.istio import service
-from autotrace.envoy_config.message import Message, fields, items
+from autotrace.envoy_config.message import Message, fields, items, within
+from autotrace.envoy_config.reading import no_address
 from autotrace.envoy_config.tracers.opentelemetry import grpc_is_missing
 from autotrace.envoy_config.tracers.receiver import send_to, take_timeout
 from autotrace.envoy_config.tracers.zipkin import TRACE_CONTEXT_OPTION, trace_context_option
-from autotrace.envoy_config.values import boolean, choice, take, text, whole
+from autotrace.envoy_config.values import boolean, choice, take, text_of, whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     Hosts = Collection[str]
 
 UNSENT = "nothing is sent there in this version"
+NO_SERVICE = "no service and port"
 ZIPKIN = Message(
     "ZipkinTracingProvider",
     "service port max_tag_length enable_64bit_trace_id path trace_context_option timeout headers",
@@ -75,7 +77,7 @@ def zipkin(node: Node, tls: Hosts, reading: Reading) -> None:
     """Take the settings of a Zipkin provider."""
     given = fields(node, ZIPKIN, reading)
     at = service.address(given, reading)
-    path = (text(given["path"], reading) if "path" in given else None) or "/api/v2/spans"
+    path = text_of(given, "path", reading) or "/api/v2/spans"
     zipkin_at(node, service.base(at, tls) if at else "", path, reading)
     bits = given.get("enable_64bit_trace_id")
     if bits and boolean(bits, reading):
@@ -96,7 +98,7 @@ def zipkin_at(node: Node, base: str, path: str, reading: Reading) -> None:
     if base:
         reading.set("zipkin_endpoint", f"{base}/{path.lstrip('/')}", node)
     else:
-        _no_address(node, "AUTOTRACE_ZIPKIN_ENDPOINT", reading)
+        no_address(node, NO_SERVICE, "zipkin_endpoint", reading)
 
 
 def opentelemetry(node: Node, tls: Hosts, reading: Reading) -> None:
@@ -107,17 +109,17 @@ def opentelemetry(node: Node, tls: Hosts, reading: Reading) -> None:
     send_to("otlp", node, reading)
     if "http" in given:
         http = fields(given["http"], HTTP, reading)
-        path = (text(http["path"], reading) if "path" in http else None) or ""
+        path = text_of(http, "path", reading) or ""
         if at:
             url = f"{service.base(at, tls)}/{path.lstrip('/')}"
             reading.set("otlp_endpoint", url, given["http"])
         else:
-            _no_address(node, "AUTOTRACE_OTLP_ENDPOINT", reading)
+            no_address(node, NO_SERVICE, "otlp_endpoint", reading)
         if "timeout" in http:
             take_timeout(http["timeout"], "otlp", reading)
         service.headers(http.get("headers"), "otlp", reading)
     else:
-        grpc = fields(given["grpc"], GRPC, reading) if "grpc" in given else {}
+        grpc = within(given, "grpc", GRPC, reading)
         service.headers(grpc.get("initial_metadata"), "otlp", reading)
         grpc_is_missing(given.get("grpc", node), at, reading)
     if "dynatrace_sampler" in given:
@@ -158,7 +160,7 @@ def opencensus(node: Node, tls: Hosts, reading: Reading) -> None:
     """Take the settings of an OpenCensus provider, here or in ProxyConfig."""
     given = fields(node, OPENCENSUS, reading)
     reading.set("provider", "opencensus", node)
-    at = text(given["address"], reading) if "address" in given else None
+    at = text_of(given, "address", reading)
     at = at or service.address(given, reading)
     send_to("opencensus", node, reading, "the OpenCensus agent", at)
     found = [choice(each, reading, CONTEXTS) for each in items(given.get("context"), reading)]
@@ -204,12 +206,3 @@ def _contexts(node: Node, contexts: list[str], reading: Reading) -> None:
 def _max_tag_length(given: dict[str, Node], reading: Reading) -> None:
     if given.get("max_tag_length") and given["max_tag_length"].content != 0:
         take(reading, given, "max_tag_length", whole, "max_path_tag_length")
-
-
-def _no_address(node: Node, variable: str, reading: Reading) -> None:
-    setting = variable.removeprefix("AUTOTRACE_").lower()
-    reading.problem(
-        node,
-        f"no service and port, so the address is not known; {variable} gives it.",
-        setting=setting,
-    )

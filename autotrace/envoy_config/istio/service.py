@@ -8,7 +8,7 @@ from __future__ import annotations
 from autotrace.envoy_config.custom_tags import LITERAL, NAMED
 from autotrace.envoy_config.message import Message, as_dict, items
 from autotrace.envoy_config.message import fields as fields_of
-from autotrace.envoy_config.values import text, whole
+from autotrace.envoy_config.values import text_of, whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ TAG = Message(
 
 def address(given: dict[str, Node], reading: Reading) -> str:
     """Return `host:port` of a provider's `service` and `port`, or nothing."""
-    host = text(given["service"], reading) if "service" in given else None
+    host = text_of(given, "service", reading)
     port = whole(given["port"], reading) if "port" in given else None
     # The namespace in front of the name only helps Istio to find the service.
     return f"{host.rpartition('/')[2]}:{port}" if host and port else ""
@@ -46,9 +46,9 @@ def headers(node: Node | None, exporter: str, reading: Reading) -> None:
     pairs: dict[str, str] = {}
     for each in items(node, reading):
         given = fields_of(each, HTTP_HEADER, reading)
-        name = text(given["name"], reading) if "name" in given else None
+        name = text_of(given, "name", reading)
         value = given["value"].content if "value" in given else ""
-        variable = text(given["env_name"], reading) if "env_name" in given else None
+        variable = text_of(given, "env_name", reading)
         if variable:
             value = reading.environ.get(variable)
             if value is None:

@@ -6,7 +6,7 @@ https://istio.io/latest/docs/reference/config/telemetry/
 from __future__ import annotations
 
 from autotrace.envoy_config.istio import service
-from autotrace.envoy_config.message import Message, fields, items
+from autotrace.envoy_config.message import Message, fields, items, within
 from autotrace.envoy_config.node import Node
 from autotrace.envoy_config.values import boolean, choice, share, take, text
 
@@ -62,7 +62,7 @@ class Telemetry:
 
 def _tracing(node: Node, reading: Reading) -> Node | None:
     given = fields(node, TRACING, reading)
-    mode = fields(given["match"], MATCH, reading).get("mode") if "match" in given else None
+    mode = within(given, "match", MATCH, reading).get("mode")
     if mode and choice(mode, reading, MODES) == "CLIENT":
         reading.ignore(node, "client spans follow the request that they belong to")
         return None

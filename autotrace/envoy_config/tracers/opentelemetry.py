@@ -8,6 +8,7 @@ from __future__ import annotations
 from autotrace.envoy_config.clusters import Clusters
 from autotrace.envoy_config.extension import Extension, extension
 from autotrace.envoy_config.message import Message, as_dict, fields, items
+from autotrace.envoy_config.reading import no_address
 from autotrace.envoy_config.tracers.receiver import grpc_service, http_service, send_to
 from autotrace.envoy_config.values import FRACTION, take, text, whole
 
@@ -47,6 +48,8 @@ def read(node: Node, clusters: Clusters, reading: Reading) -> None:
     elif "grpc_service" in given:
         service = given["grpc_service"]
         grpc_is_missing(service, grpc_service(service, "otlp", clusters, reading), reading)
+    else:
+        no_address(node, "no http_service", "otlp_endpoint", reading)
     take(reading, given, "service_name", text)
     take(reading, given, "max_cache_size", whole, "max_queue_size")
     for detector in items(given.get("resource_detectors"), reading):
@@ -73,12 +76,13 @@ def _detector(node: Node, reading: Reading) -> None:
     kind = _kind(found, "ResourceDetectorConfig")
     if kind == "static_config":
         given = fields(found.config, STATIC_DETECTOR, reading)
-        attributes = given["attributes"].content if "attributes" in given else None
-        if isinstance(attributes, dict):
-            texts = {name: text(each, reading) for name, each in attributes.items()}
+        stated = given["attributes"].content if "attributes" in given else None
+        if isinstance(stated, dict):
+            texts = {name: text(each, reading) for name, each in stated.items()}
+            attributes = {name: each for name, each in texts.items() if each}
             kept = reading.settings.get("resource_attributes", {})
-            reading.set("resource_attributes", {**kept, **texts}, given["attributes"])
-        elif attributes is not None:
+            reading.set("resource_attributes", {**kept, **attributes}, given["attributes"])
+        elif stated is not None:
             reading.problem(given["attributes"], "an object of texts is wanted.")
     elif kind == "environment":
         reading.ignore(node, "OTEL_RESOURCE_ATTRIBUTES is always read")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from autotrace.envoy_config import reasons
 from autotrace.envoy_config.message import Message, fields, items
-from autotrace.envoy_config.values import seconds, text
+from autotrace.envoy_config.values import seconds, text, text_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def take_headers(nodes: list[Node], exporter: str, reading: Reading) -> None:
     pairs: dict[str, str] = {}
     for node in nodes:
         given = fields(node, HEADER, reading)
-        key = text(given["key"], reading) if "key" in given else None
+        key = text_of(given, "key", reading)
         value = given["value"].content if "value" in given else ""
         if not key:
             reading.problem(node, "a header needs a key.")

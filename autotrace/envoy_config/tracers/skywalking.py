@@ -6,7 +6,7 @@ https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/trace/v3/skywalking.pr
 from __future__ import annotations
 
 from autotrace.envoy_config.clusters import Clusters
-from autotrace.envoy_config.message import Message, fields
+from autotrace.envoy_config.message import Message, fields, within
 from autotrace.envoy_config.tracers.receiver import grpc_service, send_to
 from autotrace.envoy_config.values import take, text, whole
 
@@ -30,7 +30,7 @@ def read(node: Node, clusters: Clusters, reading: Reading) -> None:
     service = given.get("grpc_service")
     at = grpc_service(service, "skywalking", clusters, reading) if service else ""
     send_to("skywalking", node, reading, "SkyWalking", at)
-    client = fields(given["client_config"], CLIENT, reading) if "client_config" in given else {}
+    client = within(given, "client_config", CLIENT, reading)
     take(reading, client, "service_name", text)
     take(reading, client, "instance_name", text, "node_id")
     take(reading, client, "max_cache_size", whole, "max_queue_size")

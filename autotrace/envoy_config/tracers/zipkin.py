@@ -8,6 +8,7 @@ from __future__ import annotations
 from autotrace.envoy_config import reasons
 from autotrace.envoy_config.clusters import Clusters
 from autotrace.envoy_config.message import Message, fields
+from autotrace.envoy_config.reading import no_address
 from autotrace.envoy_config.tracers.receiver import http_service, send_to
 from autotrace.envoy_config.values import boolean, choice, take, text
 
@@ -37,7 +38,7 @@ def read(node: Node, clusters: Clusters, reading: Reading) -> None:
     if "collector_service" in given:
         http_service(given["collector_service"], "zipkin", clusters, reading)
     else:
-        _collector(given, clusters, reading)
+        _collector(node, given, clusters, reading)
     _version(given, reading)
     # Envoy's default, which is not ours.
     reading.set("trace_id_128bit", False, node, "Envoy's default")
@@ -57,10 +58,11 @@ def trace_context_option(node: Node, reading: Reading) -> str | None:
     return found.lower() if found else None
 
 
-def _collector(given: dict[str, Node], clusters: Clusters, reading: Reading) -> None:
+def _collector(node: Node, given: dict[str, Node], clusters: Clusters, reading: Reading) -> None:
     endpoint = given.get("collector_endpoint")
     path = (text(endpoint, reading) if endpoint else None) or "/api/v2/spans"
     if "collector_cluster" not in given:
+        no_address(node, "no collector_cluster", "zipkin_endpoint", reading)
         return
     base = clusters.base(given["collector_cluster"], reading, "zipkin_endpoint")
     if base:

@@ -1,0 +1,131 @@
+"""Istio's ProxyConfig: who the process is, whom it trusts, and the tracer of before Telemetry.
+
+https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#ProxyConfig
+"""
+
+from __future__ import annotations
+
+from autotrace.envoy_config import reasons, runtime
+from autotrace.envoy_config.istio import providers, service
+from autotrace.envoy_config.message import Message, camel, fields
+from autotrace.envoy_config.tracers.opentelemetry import grpc_is_missing
+from autotrace.envoy_config.tracers.receiver import send_to
+from autotrace.envoy_config.values import boolean, share, take, text, whole
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from autotrace.envoy_config.node import Node
+    from autotrace.envoy_config.reading import Reading
+
+PROXY = Message(
+    "ProxyConfig",
+    "tracing service_cluster zipkin_address gateway_topology proxy_headers runtime_values "
+    "availability_zone",
+    {
+        "the service's name is AUTOTRACE_SERVICE_NAME": "tracing_service_name",
+        reasons.MESH: "config_path binary_path discovery_address discovery_refresh_delay "
+        "proxy_admin_port control_plane_auth_policy custom_config_file concurrency "
+        "proxy_bootstrap_template_path interception_mode proxy_metadata status_port mesh_id "
+        "readiness_probe hold_application_until_proxy_starts image connection_settings "
+        "drain_duration termination_drain_duration parent_shutdown_duration connect_timeout",
+        reasons.STATISTICS: "statsd_udp_address envoy_metrics_service_address "
+        "envoy_metrics_service stat_name_length extra_stat_tags proxy_stats_matcher "
+        "stats_compression",
+        reasons.LOGS: "envoy_access_log_service file_flush_interval file_flush_min_size_kb",
+        reasons.SECURITY: "sds ca_certificates_pem private_key_provider",
+    },
+)
+TRACING = Message(
+    "Tracing",
+    "zipkin lightstep datadog stackdriver open_census_agent custom_tags max_path_tag_length "
+    "sampling tls_settings",
+    {"the tags istio.* are the proxy's own": "enable_istio_tags"},
+)
+ADDRESS = Message("Tracer", "address", {providers.UNSENT: "access_token"})
+TLS = Message(
+    "ClientTLSSettings",
+    "mode",
+    {
+        reasons.SECURITY: "client_certificate private_key ca_certificates ca_crl credential_name "
+        "subject_alt_names sni insecure_skip_verify"
+    },
+)
+TOPOLOGY = Message(
+    "Topology",
+    "num_trusted_proxies",
+    {reasons.SECURITY: "forward_client_cert_details", reasons.LISTENING: "proxy_protocol"},
+)
+PROXY_HEADERS = Message(
+    "ProxyHeaders",
+    "request_id",
+    {
+        reasons.HEADERS: "forwarded_client_cert set_current_client_cert_details server "
+        "attempt_count envoy_debug_headers metadata_exchange_headers preserve_http1_header_case "
+        "x_forwarded_host x_forwarded_port"
+    },
+)
+REQUEST_ID = Message("RequestId", "disabled")
+
+
+def read(node: Node, reading: Reading) -> Node | None:
+    """Take what a ProxyConfig says beside its tracer; return its `tracing`, or a Zipkin address."""
+    given = fields(node, PROXY, reading)
+    take(reading, given, "service_cluster", text, "service_name")
+    take(reading, given, "availability_zone", text, "zone")
+    if "gateway_topology" in given:
+        hops = fields(given["gateway_topology"], TOPOLOGY, reading)
+        take(reading, hops, "num_trusted_proxies", whole, "xff_num_trusted_hops")
+    if "proxy_headers" in given:
+        request_id = fields(given["proxy_headers"], PROXY_HEADERS, reading).get("request_id")
+        off = fields(request_id, REQUEST_ID, reading).get("disabled") if request_id else None
+        if off and boolean(off, reading):
+            reading.set("generate_request_id", False, off)
+    if "runtime_values" in given:
+        runtime.read_layer(given["runtime_values"], reading)
+    if "tracing" in given:
+        tracing = fields(given["tracing"], TRACING, reading)
+        if "max_path_tag_length" in tracing and tracing["max_path_tag_length"].content != 0:
+            take(reading, tracing, "max_path_tag_length", whole)
+        if "sampling" in tracing and tracing["sampling"].content != 0:
+            take(reading, tracing, "sampling", share, "random_sampling")
+        take(reading, tracing, "custom_tags", service.custom_tags)
+    return given.get("tracing", given.get("zipkin_address"))
+
+
+def read_tracer(node: Node, reading: Reading) -> bool:
+    """Take the tracer of a ProxyConfig; False where it names none."""
+    if not isinstance(node.content, dict):
+        at = text(node, reading)
+        if at:
+            providers.zipkin_at(node, f"http://{at}", "/api/v2/spans", reading)
+        return bool(at)
+    given = {camel(name): each for name, each in node.content.items()}
+    scheme = "https" if _is_tls(given.get("tlsSettings"), reading) else "http"
+    for kind in ("zipkin", "datadog", "lightstep"):
+        if kind in given:
+            address = fields(given[kind], ADDRESS, reading).get("address")
+            at = (text(address, reading) or "") if address else ""
+            if kind == "zipkin":
+                base = f"{scheme}://{at}" if at else ""
+                providers.zipkin_at(given[kind], base, "/api/v2/spans", reading)
+            elif kind == "datadog":
+                reading.set("provider", "datadog", given[kind])
+                send_to("datadog", given[kind], reading, "Datadog's agent", at)
+            else:
+                reading.set("provider", "opentelemetry", given[kind])
+                send_to("otlp", given[kind], reading)
+                grpc_is_missing(given[kind], at, reading)
+            return True
+    for kind, read in (
+        ("openCensusAgent", providers.opencensus),
+        ("stackdriver", providers.stackdriver),
+    ):
+        if kind in given:
+            read(given[kind], (), reading)
+            return True
+    return False
+
+
+def _is_tls(node: Node | None, reading: Reading) -> bool:
+    mode = fields(node, TLS, reading).get("mode") if node else None
+    return mode is not None and mode.content in ("SIMPLE", "MUTUAL")
