@@ -7,7 +7,6 @@ https://docs.aws.amazon.com/xray/latest/devguide/xray-sdk-go-configuration.html#
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 
 _SECOND = 1_000_000_000
@@ -106,6 +105,8 @@ def parse(manifest: str) -> Rules:
 
 
 def _json(manifest: str) -> object:
+    import json
+
     try:
         return json.loads(manifest)
     except (ValueError, RecursionError) as error:
