@@ -10,6 +10,7 @@ from spans import client_span, server_span
 
 from autotrace.custom_tags import CustomTags, header_names, merged
 from autotrace.headers import Known
+from autotrace.routes import Route
 from autotrace.span import Span
 from autotrace.tags import Reading
 
@@ -90,22 +91,18 @@ def test_of_equal_names_the_first_counts_and_the_route_s_before_all() -> None:
     assert both == [literal("t", "3"), literal("u", "2")]
 
 
-def routed(route: Any, custom: CustomTags) -> dict[str, Any]:
+def routed(route: Route | None, custom: CustomTags) -> dict[str, Any]:
     call = SimpleNamespace(request_id="", known=Known(), route_rule=route)
     return dict(server_span(Reading(custom=custom, include=["t", "u"]), call=call).tags())
 
 
 def test_a_route_s_tags_are_those_of_its_spans_alone() -> None:
-    route, other = (
-        SimpleNamespace(custom_tags=entries, metadata={"ns": {"a": 1}}, cluster="")
-        for entries in (
-            [
-                {"tag": "t", "request_header": {"name": "x-not-there"}},
-                {"tag": "u", "metadata": {"kind": "route", "metadata_key": {"key": "ns"}}},
-            ],
-            [],
-        )
-    )
+    matched = {"match": {"prefix": "/"}, "metadata": {"filter_metadata": {"ns": {"a": 1}}}}
+    own = [
+        {"tag": "t", "request_header": {"name": "x-not-there"}},
+        {"tag": "u", "metadata": {"kind": "route", "metadata_key": {"key": "ns"}}},
+    ]
+    route, other = Route({**matched, "tracing": {"custom_tags": own}}), Route(matched)
     custom = CustomTags([literal("t", "1")], [route, other], environ={})
     # One without a value hides the general one.
     assert routed(route, custom) == {"u": '{"a":1}'}

@@ -11,6 +11,7 @@ from spans import client_span, server_span
 from autotrace.naming import Naming
 from autotrace.operation import is_egress
 from autotrace.provider.opentelemetry import span_name
+from autotrace.routes import Route
 from autotrace.tags import Reading
 
 
@@ -43,7 +44,7 @@ def test_envoys_names_go_to_the_tracer() -> None:
 
 
 def test_a_route_has_formats_of_its_own() -> None:
-    route = SimpleNamespace(operation="mine", upstream_operation="", cluster="")
+    route = Route({"match": {"prefix": "/"}, "tracing": {"operation": "mine"}})
     naming = Naming("general", "upstream", [route])
     call = SimpleNamespace(request_id="", route_rule=route)
     assert names(naming, call=call) == ("mine", "upstream")

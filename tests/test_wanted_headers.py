@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from autotrace.wanted_headers import Wanted, wanted
 
 
@@ -11,7 +13,7 @@ def test_without_formats_and_tags_none_is_wanted() -> None:
 
 def test_formats_and_tags_want_theirs() -> None:
     formats = ["%REQ(X-A?:PATH)% %RESP(X-R)%", "", "%REQ(x-a)% %TRAILER(X-T)%"]
-    entries = [
+    entries: list[dict[str, Any]] = [
         {"tag": "t", "request_header": {"name": "X-B"}},
         {"tag": "u", "request_header": {"name": "User-Agent"}},
         {"tag": "v", "value": "%REQ(x-c)%%RESP(X-S?X-R)%"},

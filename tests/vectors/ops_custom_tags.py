@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 from autotrace.config.custom_tags import parse
 from autotrace.custom_tags import CustomTags
 from autotrace.facts import ServerRequest
+from autotrace.routes import Route
 from autotrace.span import SERVER
 from autotrace.tags import Reading
 from tests.vectors.ops_tags import span
@@ -21,7 +21,7 @@ def entries(given: Any) -> Any:
     return parse(given, lambda complaint: None)
 
 
-def written(custom: CustomTags, headers: Any = None, route: Any = None) -> dict[str, Any]:
+def written(custom: CustomTags, headers: Any, route: Route) -> dict[str, Any]:
     """The tags that are written on a span."""
     made = span(SERVER, REQUEST, Reading(custom=custom), headers)
     made.call.route_rule = route  # type: ignore[attr-defined]
@@ -33,7 +33,7 @@ def written(custom: CustomTags, headers: Any = None, route: Any = None) -> dict[
 @op("custom_tags.apply")
 def custom_tags_apply(given: Given) -> Outcome:
     metadata = given.get("metadata", {})
-    route = SimpleNamespace(metadata=metadata.get("route", {}), custom_tags=(), cluster="", name="")
+    route = _route(metadata={"filter_metadata": metadata.get("route", {})})
     custom = CustomTags(
         entries(given["custom_tags"]),
         configured={kind: metadata[kind] for kind in metadata if kind != "route"},
@@ -44,13 +44,10 @@ def custom_tags_apply(given: Given) -> Outcome:
 
 @op("custom_tags.merge")
 def custom_tags_merge(given: Given) -> Outcome:
-    route = SimpleNamespace(
-        metadata={},
-        custom_tags=entries(given["route_custom_tags"]),
-        operation="",
-        upstream_operation="",
-        cluster="",
-        name="",
-    )
+    route = _route(tracing={"custom_tags": entries(given["route_custom_tags"])})
     custom = CustomTags(entries(given["listener_custom_tags"]), [route], environ={})
     return {"tags": written(custom, given.get("request_headers"), route)}
+
+
+def _route(**fields: Any) -> Route:
+    return Route({"match": {"prefix": "/"}, **fields})
