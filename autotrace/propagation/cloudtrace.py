@@ -23,11 +23,9 @@ HEADERS = (CLOUD_TRACE_CONTEXT,)
 
 _ZERO_TRACE = "0" * 32
 # The longest decimal number of 64 bits.
-_LONGEST_SPAN = 20
-_LONGEST = 32 + 1 + _LONGEST_SPAN + len(";o=") + 3
+_LONGEST_NUMBER = 20
+_LONGEST = 32 + 1 + _LONGEST_NUMBER + len(";o=") + 3
 _TOO_LARGE = 1 << 64
-# Bit 0: traced. Bit 1, with stack traces, is Google's own.
-_STATES = {"": None, **{f"{options}": options & 1 for options in range(256)}}
 
 
 def extract(known: Known) -> Incoming | None:
@@ -35,13 +33,17 @@ def extract(known: Known) -> Incoming | None:
     value = known.get(CLOUD_TRACE_CONTEXT)
     if not value or len(value) > _LONGEST:
         return None
-    ids, _, options = value.partition(";")
-    if options:
+    ids, semicolon, options = value.partition(";")
+    state = None
+    if semicolon:
         if not options.startswith("o="):
             return None
-        options = options[2:]
-    if options not in _STATES:
-        return None
+        if len(options) > 2:
+            number = _number(options[2:])
+            if number is None:
+                return None
+            # Bit 0: traced. Bit 1, with stack traces, is Google's own.
+            state = number & 1
     trace_id = lower_hex(ids[:32])
     if len(trace_id) != 32 or trace_id == _ZERO_TRACE:
         return None
@@ -50,17 +52,22 @@ def extract(known: Known) -> Incoming | None:
     if rest:
         if rest[0] != "/":
             return None
-        decimal = rest[1:]
-        if decimal:
-            # `isdecimal` alone takes digits of other scripts.
-            if len(decimal) > _LONGEST_SPAN or not (decimal.isascii() and decimal.isdecimal()):
-                return None
-            number = int(decimal)
-            if number >= _TOO_LARGE:
+        if len(rest) > 1:
+            number = _number(rest[1:])
+            if number is None:
                 return None
             if number:
                 span_id = f"{number:016x}"
-    return incoming("cloudtrace", trace_id, span_id, _STATES[options])
+    return incoming("cloudtrace", trace_id, span_id, state)
+
+
+def _number(decimal: str) -> int | None:
+    """An unsigned number of 64 bits; nothing if it is none."""
+    # `isdecimal` alone takes digits of other scripts.
+    if len(decimal) > _LONGEST_NUMBER or not (decimal.isascii() and decimal.isdecimal()):
+        return None
+    number = int(decimal)
+    return number if number < _TOO_LARGE else None
 
 
 def inject(

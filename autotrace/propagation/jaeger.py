@@ -23,12 +23,8 @@ HEADERS = (UBER_TRACE_ID, DEBUG_ID)
 _ZERO = "0" * 16
 _ZEROS = frozenset((_ZERO, _ZERO + _ZERO))
 _LONGEST = 32 + 16 + 16 + 2 + 3 * len("%3A")
-# Bit 0: sampled. Bit 1: debug, which implies it. The rest is of no concern here.
-_STATES = {
-    spelling: 2 if flags & 2 else flags & 1
-    for flags in range(256)
-    for spelling in (f"{flags:x}", f"{flags:X}", f"{flags:02x}", f"{flags:02X}")
-}
+# By the last digit. Bit 0: sampled. Bit 1: debug, which implies it. The rest is of no concern here.
+_STATES = {f"{flags:x}": 2 if flags & 2 else flags & 1 for flags in range(16)}
 _WRITTEN = ("0", "1", "3")
 
 
@@ -50,17 +46,17 @@ def _span(value: str) -> Incoming | None:
         # Some clients encode it like a part of an address.
         value = value.replace("%3A", ":").replace("%3a", ":")
     parts = value.split(":")
-    if len(parts) != 4:
+    if len(parts) != 4 or len(parts[3]) > 2:
         return None
     trace_id, span_id, parent_id, flags = parts
-    state = _STATES.get(flags)
-    if state is None or not trace_id or not span_id or len(trace_id) > 32 or len(span_id) > 16:
+    if not (trace_id and span_id and flags) or len(trace_id) > 32 or len(span_id) > 16:
         return None
     trace_id = trace_id.rjust(16 if len(trace_id) <= 16 else 32, "0")
-    lower = lower_hex(trace_id + span_id.rjust(16, "0"))
-    trace_id, span_id = lower[:-16], lower[-16:]
+    lower = lower_hex(trace_id + span_id.rjust(16, "0") + flags.rjust(2, "0"))
+    trace_id, span_id, flags = lower[:-18], lower[-18:-2], lower[-2:]
     if not lower or trace_id in _ZEROS or span_id == _ZERO:
         return None
+    state = _STATES[flags[1]]
     # Deprecated, and no reason to lose the trace; 0 says that there is none.
     parent_id = lower_hex(parent_id.rjust(16, "0")) if len(parent_id) <= 16 else ""
     return incoming("jaeger", trace_id, span_id, state, "" if parent_id == _ZERO else parent_id)
