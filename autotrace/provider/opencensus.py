@@ -82,7 +82,9 @@ def start(known: Known, traced: bool, options: Options, random: Callable[[], int
     if parent is None:
         return Verdict(f"{random():016x}{random():016x}", "", int(traced))
     sampled = int(traced or parent.sampled == 1)
-    return Verdict(parent.trace_id, parent.span_id, sampled, tracestate=parent.tracestate)
+    # It does not read the state, which passes through Envoy as it came.
+    state = opentelemetry.tracestate(known) if parent.format == "tracecontext" else ""
+    return Verdict(parent.trace_id, parent.span_id, sampled, tracestate=state)
 
 
 def span_ids(verdict: Verdict, random: Callable[[], int]) -> tuple[str, str]:
@@ -108,7 +110,7 @@ def _trace_context(known: Known) -> Incoming | None:
     _, trace_id, span_id, sampled = parts
     found = incoming("tracecontext", trace_id.lower(), span_id.lower(), int(sampled))
     # Not read, and so it passes through Envoy as it came.
-    found.tracestate = opentelemetry.tracestate(known)
+    found.states = (opentelemetry.tracestate(known),)
     return found
 
 
