@@ -121,7 +121,7 @@ class Clusters:
         ]
         if not endpoints:
             kind = given["type"].content if "type" in given else "STATIC"
-            no_address(node, f"a {kind} cluster without endpoints", setting, reading)
+            no_address(node, f"a cluster of type {kind} without endpoints", setting, reading)
             return ""
         for other in endpoints[1:]:
             reading.ignore(other, "spans go to the first endpoint")

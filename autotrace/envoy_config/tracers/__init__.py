@@ -33,6 +33,11 @@ TRACERS = {
     "LightstepConfig": lightstep.read,
     "OpenCensusConfig": opencensus.read,
 }
+# Envoy's others: a log forwarder, and code that is loaded into Envoy.
+WITHOUT_COUNTERPART = (
+    *("FluentdConfig", "DynamicOtConfig", "TraceServiceConfig", "DynamicModuleTracer"),
+    *("envoy.tracers.fluentd", "envoy.tracers.dynamic_ot"),
+)
 NAMES = {message.removesuffix("Config").lower(): message for message in TRACERS}
 
 
@@ -48,10 +53,10 @@ def read(provider: Node, clusters: Clusters, reading: Reading) -> None:
         return
     word = found.message or found.name
     known = TRACERS if found.message else [f"envoy.tracers.{name}" for name in NAMES]
+    near = "." if word in WITHOUT_COUNTERPART else f"; {suggest(word, known)}"
     reading.problem(
         provider,
-        f"this tracer is not available; {suggest(word, known)} Spans go to where "
-        "AUTOTRACE_EXPORTER says.",
+        f"this tracer is not available{near} Spans go to where AUTOTRACE_EXPORTER says.",
         shown=word,
         setting="exporter",
     )
