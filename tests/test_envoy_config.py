@@ -579,8 +579,8 @@ NO_PORT = cluster("z", "{socket_address: {address: c}}")
         ),
         (
             tracer("FluentdConfig", "cluster: f"),
-            "FILE:2 tracing.provider='FluentdConfig': this tracer is not available. Spans go to where "
-            "AUTOTRACE_EXPORTER says.",
+            "FILE:2 tracing.provider='FluentdConfig': this tracer is not available. Spans go to "
+            "where AUTOTRACE_EXPORTER says.",
         ),
         (
             tracer("ZipkinConfi", "a: b"),

@@ -38,9 +38,7 @@ def read(path: str, environ: Mapping[str, str]) -> Content:
     try:
         contents = [json.loads(text)]
     except (ValueError, RecursionError) as error:
-        if path.endswith(".json") or text.lstrip().startswith("{"):
-            raise Invalid(f"the file is no JSON ({error}).") from None
-        nodes = _nodes(text)
+        nodes = _not_json(text, path, error)
         contents = [node.plain() for node in nodes]
     owner = _owner(contents)
     if owner:
@@ -63,6 +61,17 @@ def _text(path: str) -> str:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is no text in UTF-8"
         raise Invalid(f"the file cannot be read ({reason}).") from None
+
+
+def _not_json(text: str, path: str, error: Exception) -> list[Node]:
+    """Return the documents of YAML; objects of YAML may begin as those of JSON do."""
+    if not path.endswith(".json"):
+        try:
+            return _nodes(text)
+        except Invalid:
+            if not text.lstrip().startswith("{"):
+                raise
+    raise Invalid(f"the file is no JSON ({error}).")
 
 
 def _nodes(text: str) -> list[Node]:
