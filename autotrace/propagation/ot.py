@@ -8,7 +8,6 @@ Trace ids have 64 bits; of a longer one the right half is named.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from struct import Struct
 from typing import TYPE_CHECKING
 
 from autotrace.headers import NO_HEADERS
@@ -32,13 +31,15 @@ _SAMPLED_KEY = 3 << 3 | VARINT
 _BAGGAGE_KEY = 4 << 3 | BYTES
 _KEY_KEY = 1 << 3 | BYTES
 _VALUE_KEY = 2 << 3 | BYTES
-# Both ids behind their keys; the lowest byte comes first.
-_IDS = Struct("<BQBQ")
+_TRACE_ID = bytes((_TRACE_ID_KEY,))
+_SPAN_ID = bytes((_SPAN_ID_KEY,))
 _SAMPLED = bytes((_SAMPLED_KEY, 1))
 _BAGGAGE = bytes((_BAGGAGE_KEY,))
 _CONTEXT = bytes((_CONTEXT_KEY,))
 _KEY = bytes((_KEY_KEY,))
 _VALUE = bytes((_VALUE_KEY,))
+# As long as a header is that names a span and no baggage.
+_WITHOUT_BAGGAGE = 32
 
 # The ids, whether it is sampled, and the items of baggage as they are on the wire.
 _Carrier = tuple[int, int, bool, list[bytes]]
@@ -66,11 +67,10 @@ def inject(
     if not trace_id:
         # Half of an id that is nothing: it cannot be named here.
         return ()
-    context = _IDS.pack(_TRACE_ID_KEY, trace_id, _SPAN_ID_KEY, int(span.span_id, 16))
-    if span.sampled:
-        context += _SAMPLED
-    if OT_SPAN_CONTEXT in known:
-        carrier = _read(known[OT_SPAN_CONTEXT])
+    context = _context(trace_id, int(span.span_id, 16), bool(span.sampled))
+    arrived = known.get(OT_SPAN_CONTEXT, "")
+    if len(arrived) > _WITHOUT_BAGGAGE:
+        carrier = _read(arrived)
         if carrier is not None and carrier[3]:
             items = b"".join(_BAGGAGE + sized(item) for item in carrier[3])
             text = _written(context + items)
@@ -91,9 +91,7 @@ def with_baggage(value: str, items: Mapping[str, str]) -> str:
     if carrier is None:
         return value
     trace_id, span_id, sampled, _ = carrier
-    context = _IDS.pack(_TRACE_ID_KEY, trace_id, _SPAN_ID_KEY, span_id)
-    if sampled:
-        context += _SAMPLED
+    context = _context(trace_id, span_id, sampled)
     for name, text in items.items():
         # Half of a surrogate pair cannot be encoded, and must not raise.
         key, data = name.encode("utf-8", "replace"), text.encode("utf-8", "replace")
@@ -112,6 +110,12 @@ def _item(data: bytes) -> tuple[str, str]:
             elif key == _VALUE_KEY:
                 value = found
     return name.decode("utf-8", "replace"), value.decode("utf-8", "replace")
+
+
+def _context(trace_id: int, span_id: int, sampled: bool) -> bytes:
+    # The lowest byte comes first.
+    ids = _TRACE_ID + trace_id.to_bytes(8, "little") + _SPAN_ID + span_id.to_bytes(8, "little")
+    return ids + _SAMPLED if sampled else ids
 
 
 def _written(context: bytes) -> str:
