@@ -16,16 +16,20 @@ if TYPE_CHECKING:
 
 LITERAL = Message("Literal", "value")
 NAMED = Message("Environment or Header", "name default_value")
-KEY = Message("MetadataKey", "key path", {}, {"path": Message("PathSegment", "key")})
+KEY = Message("MetadataKey", "key path", lists={"path": Message("PathSegment", "key")})
 KIND = Message("MetadataKind", "request route cluster host")
 METADATA = Message(
-    "Metadata", "kind metadata_key default_value", {}, {"kind": KIND, "metadata_key": KEY}
+    "Metadata", "kind metadata_key default_value", nested={"kind": KIND, "metadata_key": KEY}
 )
 CUSTOM_TAG = Message(
     "CustomTag",
     "tag literal environment request_header metadata value",
-    {},
-    {"literal": LITERAL, "environment": NAMED, "request_header": NAMED, "metadata": METADATA},
+    nested={
+        "literal": LITERAL,
+        "environment": NAMED,
+        "request_header": NAMED,
+        "metadata": METADATA,
+    },
 )
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Message:
     """The table of one message: the fields that are read, and why the others are ignored."""
 
-    __slots__ = ("ignored", "name", "nested", "spellings")
+    __slots__ = ("ignored", "lists", "name", "nested", "spellings")
 
     def __init__(
         self,
@@ -28,13 +28,19 @@ class Message:
         read: str,
         ignored: Mapping[str, str] | None = None,
         nested: Mapping[str, Message] | None = None,
+        lists: Mapping[str, Message] | None = None,
     ) -> None:
-        """`ignored`: a reason, and the fields that it is true of; `nested`: fields' own tables."""
+        """Make the table.
+
+        `ignored`: a reason, and the fields that it is true of; `nested`: the tables of fields that
+        are messages; `lists`: of those that are lists of messages.
+        """
         self.name = name
         self.ignored = {
             field: reason for reason, fields in (ignored or {}).items() for field in fields.split()
         }
         self.nested = nested or {}
+        self.lists = lists or {}
         names = [*read.split(), *self.ignored]
         self.spellings = {**{camel(field): field for field in names}, **{f: f for f in names}}
 
@@ -94,13 +100,13 @@ def as_dict(node: Node, message: Message, reading: Reading) -> dict[str, Any]:
     """Return a message with its fields by their names, and those of the messages in it."""
     found: dict[str, Any] = {}
     for field, child in fields(node, message, reading).items():
-        inner = message.nested.get(field)
-        if inner is None:
-            found[field] = child.plain()
-        elif isinstance(child.content, list):
-            found[field] = [as_dict(each, inner, reading) for each in child.content]
+        if field in message.nested:
+            found[field] = as_dict(child, message.nested[field], reading)
+        elif field in message.lists:
+            inner = message.lists[field]
+            found[field] = [as_dict(each, inner, reading) for each in items(child, reading)]
         else:
-            found[field] = as_dict(child, inner, reading)
+            found[field] = child.plain()
     return found
 
 

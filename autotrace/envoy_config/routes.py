@@ -43,19 +43,19 @@ MATCH = Message(
         ONLY_PATH_AND_HEADERS: "connect_matcher path_match_policy runtime_fraction "
         "query_parameters cookies grpc tls_context dynamic_metadata filter_state"
     },
-    {"safe_regex": REGEX, "headers": HEADER},
+    {"safe_regex": REGEX},
+    {"headers": HEADER},
 )
 DECORATOR = Message("Decorator", "operation propagate")
 TRACING = Message(
     "Tracing",
     "client_sampling random_sampling overall_sampling custom_tags operation upstream_operation",
-    {},
-    {
+    nested={
         "client_sampling": FRACTION,
         "random_sampling": FRACTION,
         "overall_sampling": FRACTION,
-        "custom_tags": CUSTOM_TAG,
     },
+    lists={"custom_tags": CUSTOM_TAG},
 )
 METADATA = Message(
     "Metadata", "filter_metadata", {"only filter_metadata is read": "typed_filter_metadata"}

@@ -22,8 +22,7 @@ HTTP_HEADER = Message("HttpHeader", "name value env_name")
 TAG = Message(
     "CustomTag",
     "literal environment header formatter",
-    {},
-    {"literal": LITERAL, "environment": NAMED, "header": NAMED, "formatter": LITERAL},
+    nested={"literal": LITERAL, "environment": NAMED, "header": NAMED, "formatter": LITERAL},
 )
 
 

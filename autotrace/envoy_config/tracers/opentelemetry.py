@@ -30,7 +30,9 @@ CONFIG = Message(
 )
 STATIC_DETECTOR = Message("StaticConfigResourceDetectorConfig", "attributes")
 RATIO = Message(
-    "TraceIdRatioBasedSamplerConfig", "sampling_percentage", {}, {"sampling_percentage": FRACTION}
+    "TraceIdRatioBasedSamplerConfig",
+    "sampling_percentage",
+    nested={"sampling_percentage": FRACTION},
 )
 PARENT_BASED = Message("ParentBasedSamplerConfig", "wrapped_sampler")
 NOTHING = Message("AlwaysOnSamplerConfig", "")
