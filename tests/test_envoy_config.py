@@ -104,8 +104,10 @@ def test_datadog_beside_an_outbound_listener_is_read_as_written() -> None:
         "Datadog's agent (at http://datadog-agent:8126) in this version and go nowhere; "
         "AUTOTRACE_EXPORTER names another destination."
     ]
-    # The host that is named comes before any host, as Envoy has it.
-    assert [route["route"]["cluster"] for route in routes] == ["stock", "elsewhere"]
+    assert [(route["route"]["cluster"], route["domains"]) for route in routes] == [
+        ("elsewhere", ["*"]),
+        ("stock", ["stock.internal:*", "stock.internal"]),
+    ]
     assert {route["traffic_direction"] for route in routes} == {"OUTBOUND"}
 
 
@@ -226,6 +228,40 @@ def test_runtime_keys_of_static_layers_are_settings(
     found, problems = understood(tmp_path, text)
     assert problems == []
     assert found[setting] == value
+
+
+HEADERS = "[{name: x-a, exact_match: b}, {name: ':method', string_match: {exact: GET}}]"
+
+
+@pytest.mark.parametrize(
+    ("match", "is_read"),
+    [
+        ("{prefix: /}", True),
+        ("{path_separated_prefix: /a, case_sensitive: false}", True),
+        (f"{{safeRegex: {{regex: a+}}, headers: {HEADERS}}}", True),
+        ("{prefix: /, grpc: {}}", True),
+        ("{prefix: /, query_parameters: [{name: a}]}", False),
+        ("{prefix: /, runtimeFraction: {}}", False),
+    ],
+)
+def test_a_route_is_read_where_all_of_its_conditions_can_be_seen(
+    tmp_path: Path, match: str, is_read: bool
+) -> None:
+    text = (
+        "route_config: {virtual_hosts: [{domains: ['*'], routes: "
+        f"[{{match: {match}, decorator: {{operation: a}}}}]}}]}}"
+    )
+    found, problems = understood(tmp_path, text)
+    assert problems == []
+    assert ("routes" in found) is is_read
+
+
+def test_routes_that_say_nothing_of_tracing_are_not_looked_for(tmp_path: Path) -> None:
+    text = (
+        "route_config: {virtual_hosts: [{domains: ['*'], routes: "
+        "[{match: {prefix: /}, route: {cluster: a}}]}]}"
+    )
+    assert "routes" not in understood(tmp_path, text)[0]
 
 
 @pytest.mark.parametrize(

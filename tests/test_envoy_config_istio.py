@@ -77,6 +77,13 @@ def test_a_value_in_the_text_of_a_config_map_has_the_line_of_the_file() -> None:
     )
 
 
+def test_a_list_of_resources_is_its_resources(tmp_path: Path) -> None:
+    text = (
+        "kind: List\nitems: [{kind: Telemetry, spec: {tracing: [{random_sampling_percentage: 7}]}}]"
+    )
+    assert understood(tmp_path, text)[0]["random_sampling"] == 7.0
+
+
 def mesh(provider: str, telemetry: str = "providers: [{name: p}]") -> str:
     """Return a mesh configuration with a provider, and a Telemetry resource."""
     return (

@@ -5,6 +5,8 @@ from __future__ import annotations
 import builtins
 import json
 import random
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +121,17 @@ def test_what_cannot_be_a_configuration_is_refused(text: str) -> None:
 )
 def test_whose_file_it_is_is_told_by_what_it_holds(document: object, whose: str) -> None:
     assert owner(document) == whose
+
+
+def test_nothing_of_it_is_imported_where_no_file_is_named() -> None:
+    code = (
+        "import sys; from autotrace.config import load; load({}); "
+        "print([name for name in sys.modules if 'envoy_config' in name])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=FIXTURES.parents[2], capture_output=True, text=True
+    )
+    assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
 def test_a_setting_of_ours_in_yaml_has_its_line(tmp_path: Path) -> None:

@@ -20,10 +20,9 @@ if TYPE_CHECKING:
 class Content:
     """What a file says: settings, where each stands, what is wrong, and what has no effect."""
 
-    __slots__ = ("ignored", "origins", "owner", "problems", "settings")
+    __slots__ = ("ignored", "origins", "problems", "settings")
 
-    def __init__(self, owner: str, settings: dict[str, Any], origins: dict[str, str]) -> None:
-        self.owner = owner
+    def __init__(self, settings: dict[str, Any], origins: dict[str, str]) -> None:
         self.settings = settings
         self.origins = origins
         # With the setting by which the user can put it right, if there is one.
@@ -49,9 +48,7 @@ def read(path: str, environ: Mapping[str, str]) -> Content:
     settings = contents[0] if contents else {}
     if not isinstance(settings, dict):
         raise Invalid("the file is to hold an object, `name: value` for each setting.")
-    return Content(
-        "autotrace", {str(name): value for name, value in settings.items()}, _places(nodes, path)
-    )
+    return Content({str(name): value for name, value in settings.items()}, _places(nodes, path))
 
 
 def _text(path: str) -> str:
@@ -94,7 +91,7 @@ def _foreign(owner: str, nodes: list[Node], path: str, environ: Mapping[str, str
     from autotrace import envoy_config
 
     reading = envoy_config.read(owner, nodes, path, environ)
-    content = Content(owner, reading.settings, reading.origins)
+    content = Content(reading.settings, reading.origins)
     content.problems = [(fault, fault.setting) for fault in reading.problems]
     content.ignored = reading.ignored
     return content

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from autotrace.envoy_config.node import Node
     from autotrace.envoy_config.reading import Reading
 
-ONLY_PATH_AND_HEADERS = "a route is found by its path and headers alone"
+UNSEEN = "it cannot be seen here, so the route is left out"
 REGEX = Message("RegexMatcher", "regex", {reasons.GONE: "google_re2"})
 STRING = Message(
     "StringMatcher",
     "exact prefix suffix safe_regex contains ignore_case",
-    {ONLY_PATH_AND_HEADERS: "custom"},
+    {"the others tell what is wanted": "custom"},
     {"safe_regex": REGEX},
 )
 HEADER = Message(
@@ -38,10 +38,10 @@ HEADER = Message(
 )
 MATCH = Message(
     "RouteMatch",
-    "prefix path safe_regex path_separated_prefix case_sensitive headers",
+    "prefix path safe_regex path_separated_prefix case_sensitive headers grpc",
     {
-        ONLY_PATH_AND_HEADERS: "connect_matcher path_match_policy runtime_fraction "
-        "query_parameters cookies grpc tls_context dynamic_metadata filter_state"
+        UNSEEN: "connect_matcher path_match_policy runtime_fraction query_parameters cookies "
+        "tls_context dynamic_metadata filter_state"
     },
     {"safe_regex": REGEX},
     {"headers": HEADER},
@@ -137,20 +137,23 @@ def routes(node: Node, reading: Reading, *, outbound: bool) -> list[dict[str, An
         domains = texts(given["domains"], reading) if "domains" in given else []
         for entry in items(given.get("routes"), reading):
             route = as_dict(entry, ROUTE, reading)
+            if not _is_seen(entry):
+                continue  # without the condition, too much would match
             if not route.get("route"):
                 route.pop("route", None)
-            if domains and domains != ["*"]:
+            if domains and (len(hosts) > 1 or domains != ["*"]):
                 route["domains"] = domains
             if outbound:
                 route["traffic_direction"] = "OUTBOUND"
             found.append(route)
-    found.sort(key=_vagueness)
     if any(telling in route for route in found for telling in TELLING):
         return found
     return found if outbound and any("route" in route for route in found) else []
 
 
-def _vagueness(route: dict[str, Any]) -> int:
-    """Order virtual hosts as Envoy looks for them: whole names, then patterns, then any."""
-    domains = route.get("domains", ["*"])
-    return 2 if "*" in domains else 1 if any("*" in each for each in domains) else 0
+def _is_seen(route: Node) -> bool:
+    """Whether all that a route asks for can be seen of a request here."""
+    content = route.content if isinstance(route.content, dict) else {}
+    match = content["match"].content if "match" in content else None
+    names = match if isinstance(match, dict) else ()
+    return not any(MATCH.spellings.get(name) in MATCH.ignored for name in names)
