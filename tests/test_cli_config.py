@@ -31,7 +31,7 @@ def test_show_prints_each_setting_with_its_place(capsys: pytest.CaptureFixture[s
     assert main(["config", "show", file]) == 0
     printed = capsys.readouterr()
     assert printed.err == ""
-    assert f"random_sampling = 1\n    {file}:10 meshConfig" in printed.out
+    assert f"random_sampling = 1\n    {file}:9 meshConfig" in printed.out
     assert '"build"' in printed.out
 
 

@@ -471,6 +471,26 @@ def test_a_tracer_is_a_provider_and_an_exporter(
     assert {name: found.get(name) for name in expected} == expected
 
 
+@pytest.mark.parametrize(
+    ("detectors", "expected"),
+    [
+        (("static_config", "environment"), {"a": "env", "b": "1", "c": "3"}),
+        (("environment", "static_config"), {"a": "1", "b": "1", "c": "3"}),
+        (("static_config", "dynatrace"), {"a": "1", "b": "1"}),
+        (("environment",), {"a": "env", "c": "3"}),
+    ],
+)
+def test_of_resource_detectors_the_later_wins(
+    tmp_path: Path, detectors: tuple[str, ...], expected: dict[str, str]
+) -> None:
+    name = "envoy.tracers.opentelemetry.resource_detectors"
+    config = {"static_config": "typed_config: {attributes: {a: '1', b: '1'}}"}
+    entries = ", ".join(f"{{name: {name}.{each}, {config.get(each, '')}}}" for each in detectors)
+    text = tracer("OpenTelemetryConfig", f"resource_detectors: [{entries}]")
+    found, _ = understood(tmp_path, text, OTEL_RESOURCE_ATTRIBUTES="a=env,c=3")
+    assert found["resource_attributes"] == expected
+
+
 @pytest.mark.parametrize("name", ["envoy.zipkin", "envoy.tracers.zipkin"])
 def test_a_tracer_without_a_type_is_known_by_its_name(tmp_path: Path, name: str) -> None:
     text = f"tracing: {{http: {{name: {name}, config: {{shared_span_context: false}}}}}}"

@@ -297,8 +297,7 @@ def test_a_mistake_is_named_with_its_line_and_what_to_do(
         ),
         (
             mesh(f"zipkin: {{{AT}}}", "providers: [{name: p}, {name: q}]"),
-            "FILE:4 spec.tracing[0].providers[1].name: ignored: Istio uses one provider, the "
-            "first.",
+            "FILE:4 spec.tracing[0].providers[1]: ignored: Istio uses one provider, the first.",
         ),
         (
             "kind: Service",

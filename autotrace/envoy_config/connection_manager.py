@@ -80,6 +80,10 @@ ROUTER = Message(
         reasons.LOGS: "upstream_log upstream_log_options",
     },
 )
+NAMED = {
+    **dict.fromkeys(("envoy.router", "envoy.filters.http.router"), "Router"),
+    **dict.fromkeys(("envoy.health_check", "envoy.filters.http.health_check"), "HealthCheck"),
+}
 
 
 def read(given: dict[str, Node], reading: Reading, *, traced_outbound: bool) -> None:
@@ -154,16 +158,14 @@ def _request_id(node: Node, reading: Reading) -> None:
 
 def _filter(node: Node, reading: Reading) -> None:
     found = extension(node, reading)
-    kind = found.message or found.name
-    if kind == "Router" or found.name in ("envoy.router", "envoy.filters.http.router"):
+    # By name, where Envoy did not yet tell by type.
+    kind = found.message or NAMED.get(found.name)
+    if kind == "Router":
         start = fields(found.config, ROUTER, reading).get("start_child_span")
         # Off is the default of a field that spawn_upstream_span has taken the place of.
         if start and boolean(start, reading):
             reading.set("spawn_upstream_span", True, start)
-    elif kind == "HealthCheck" or found.name in (
-        "envoy.health_check",
-        "envoy.filters.http.health_check",
-    ):
+    elif kind == "HealthCheck":
         rules = health_check.paths(found.config, reading)
         known = reading.settings.get("health_check_paths", [])
         if rules:

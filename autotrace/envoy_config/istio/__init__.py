@@ -10,7 +10,7 @@ from autotrace.config.problem import Invalid, suggest
 from autotrace.envoy_config import reasons
 from autotrace.envoy_config.istio import providers, proxy
 from autotrace.envoy_config.istio.mesh import Mesh, tls_hosts
-from autotrace.envoy_config.istio.telemetry import SPANS_ARE_OFF, Telemetry
+from autotrace.envoy_config.istio.telemetry import Telemetry
 from autotrace.envoy_config.message import has
 from autotrace.envoy_config.node import Node, documents
 from autotrace.envoy_config.values import boolean, text
@@ -53,23 +53,19 @@ class Parts:
 
     def settle(self) -> None:
         """Take the settings of all parts, the closer to the workload the stronger."""
-        reading = self.reading
-        tracers = [proxy.read(each, reading) for each in self.mesh.proxies]
-        tracer = next((each for each in reversed(tracers) if each), None)
-        named = None
+        tracer = None
+        for config in self.mesh.proxies:
+            tracer = proxy.read(config, self.reading) or tracer
+        named, off = self.mesh.default, None
         for each in sorted(self.telemetries, key=lambda each: each.rank(self.mesh.root_namespace)):
-            named = each.read(reading) or named
-        off = reading.settings.pop(SPANS_ARE_OFF, False)
-        place = reading.origins.pop(SPANS_ARE_OFF, "")
-        self._provider(named or self.mesh.default, tracer)
-        if off:
-            reading.settings["exporter"] = []
-            reading.origins["exporter"] = place
-        if "provider" in reading.settings:
-            origin = f"{reading.origins['provider']} (Istio's default)"
-            if "random_sampling" not in reading.settings:
-                reading.settings["random_sampling"] = DEFAULT_SAMPLING
-                reading.origins["random_sampling"] = origin
+            each.read(self.reading)
+            named = each.provider or named
+            off = each.disable_span_reporting or off
+        source = self._provider(named, tracer)
+        if off and off.content:
+            self.reading.set("exporter", [], off)
+        if source and "random_sampling" not in self.reading.settings:
+            self.reading.set("random_sampling", DEFAULT_SAMPLING, source, "Istio's default")
 
     def _resource(self, kind: str, document: Node, content: dict[str, Node]) -> None:
         spec = content.get("spec") or Node({}, document.path, document.line)
@@ -105,40 +101,40 @@ class Parts:
             except Invalid as fault:
                 self.reading.problem(each, str(fault))
 
-    def _provider(self, named: Node | None, tracer: Node | None) -> None:
+    def _provider(self, named: Node | None, tracer: Node | None) -> Node | None:
+        """Take the settings of the tracing provider; return where it is described."""
         reading, known = self.reading, self.mesh.providers
         name = text(named, reading) if named else None
+        for other, node in known.items():
+            if other != name:
+                reading.ignore(node, "no tracing names this provider")
         if named and name:
-            if name in known:
-                providers.read(known[name], self.mesh.tls, reading)
-            else:
-                near = f"; {suggest(name, known)}" if known else "."
-                reading.problem(
-                    named,
-                    f"extensionProviders in this file have no such name{near} "
-                    "AUTOTRACE_PROVIDER and AUTOTRACE_EXPORTER say it otherwise.",
-                    shown=name,
-                    setting="exporter",
-                )
             if tracer:
                 reading.ignore(tracer, "the tracer is the provider that is named")
-            self._others({name})
-            return
-        self._others(set())
+            if name in known:
+                providers.read(known[name], self.mesh.tls, reading)
+                return known[name]
+            near = f"; {suggest(name, known)}" if known else "."
+            reading.problem(
+                named,
+                f"extensionProviders in this file have no such name{near} "
+                "AUTOTRACE_PROVIDER and AUTOTRACE_EXPORTER say it otherwise.",
+                shown=name,
+                setting="exporter",
+            )
+            return None
         on = self.mesh.enable_tracing
         if on and boolean(on, reading) is False:
             reading.set("exporter", [], on)
-        elif not (tracer and proxy.read_tracer(tracer, reading)) and self.first:
+        elif tracer and proxy.read_tracer(tracer, reading):
+            return tracer
+        elif self.first:
             reading.problem(
                 self.first,
                 "no provider of tracing is named; AUTOTRACE_EXPORTER says where spans go.",
                 setting="exporter",
             )
-
-    def _others(self, used: set[str]) -> None:
-        for name, each in self.mesh.providers.items():
-            if name not in used:
-                self.reading.ignore(each, "no tracing names this provider")
+        return None
 
 
 def read(documents: list[Node], reading: Reading) -> None:

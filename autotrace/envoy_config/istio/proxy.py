@@ -10,7 +10,7 @@ from autotrace.envoy_config.istio import providers, service
 from autotrace.envoy_config.message import Message, camel, fields
 from autotrace.envoy_config.tracers.opentelemetry import grpc_is_missing
 from autotrace.envoy_config.tracers.receiver import send_to
-from autotrace.envoy_config.values import boolean, share, take, text, whole
+from autotrace.envoy_config.values import boolean, share, take, text, text_of, whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -95,35 +95,59 @@ def read(node: Node, reading: Reading) -> Node | None:
 def read_tracer(node: Node, reading: Reading) -> bool:
     """Take the tracer of a ProxyConfig; False where it names none."""
     if not isinstance(node.content, dict):
-        at = text(node, reading)
-        if at:
-            providers.zipkin_at(node, f"http://{at}", "/api/v2/spans", reading)
-        return bool(at)
+        return _zipkin_address(node, reading)
     given = {camel(name): each for name, each in node.content.items()}
-    scheme = "https" if _is_tls(given.get("tlsSettings"), reading) else "http"
-    for kind in ("zipkin", "datadog", "lightstep"):
+    for kind, read in TRACERS.items():
         if kind in given:
-            address = fields(given[kind], ADDRESS, reading).get("address")
-            at = (text(address, reading) or "") if address else ""
-            if kind == "zipkin":
-                base = f"{scheme}://{at}" if at else ""
-                providers.zipkin_at(given[kind], base, "/api/v2/spans", reading)
-            elif kind == "datadog":
-                reading.set("provider", "datadog", given[kind])
-                send_to("datadog", given[kind], reading, "Datadog's agent", at)
-            else:
-                reading.set("provider", "opentelemetry", given[kind])
-                send_to("otlp", given[kind], reading)
-                grpc_is_missing(given[kind], at, reading)
-            return True
-    for kind, read in (
-        ("openCensusAgent", providers.opencensus),
-        ("stackdriver", providers.stackdriver),
-    ):
-        if kind in given:
-            read(given[kind], (), reading)
+            read(given[kind], _is_tls(given.get("tlsSettings"), reading), reading)
             return True
     return False
+
+
+def _zipkin_address(node: Node, reading: Reading) -> bool:
+    """Take the field that there was before `tracing`."""
+    at = text(node, reading)
+    if at:
+        providers.zipkin_at(node, f"http://{at}", "/api/v2/spans", reading)
+    return bool(at)
+
+
+def _address(node: Node, reading: Reading) -> str:
+    return text_of(fields(node, ADDRESS, reading), "address", reading) or ""
+
+
+def _zipkin(node: Node, is_tls: bool, reading: Reading) -> None:
+    at = _address(node, reading)
+    base = f"{'https' if is_tls else 'http'}://{at}" if at else ""
+    providers.zipkin_at(node, base, "/api/v2/spans", reading)
+
+
+def _datadog(node: Node, is_tls: bool, reading: Reading) -> None:
+    reading.set("provider", "datadog", node)
+    send_to("datadog", node, reading, "Datadog's agent", _address(node, reading))
+
+
+def _lightstep(node: Node, is_tls: bool, reading: Reading) -> None:
+    reading.set("provider", "opentelemetry", node)
+    send_to("otlp", node, reading)
+    grpc_is_missing(node, _address(node, reading), reading)
+
+
+def _open_census_agent(node: Node, is_tls: bool, reading: Reading) -> None:
+    providers.opencensus(node, (), reading)
+
+
+def _stackdriver(node: Node, is_tls: bool, reading: Reading) -> None:
+    providers.stackdriver(node, (), reading)
+
+
+TRACERS = {
+    "zipkin": _zipkin,
+    "datadog": _datadog,
+    "lightstep": _lightstep,
+    "openCensusAgent": _open_census_agent,
+    "stackdriver": _stackdriver,
+}
 
 
 def _is_tls(node: Node | None, reading: Reading) -> bool:

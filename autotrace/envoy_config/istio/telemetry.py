@@ -8,7 +8,7 @@ from __future__ import annotations
 from autotrace.envoy_config.istio import service
 from autotrace.envoy_config.message import Message, fields, items, within
 from autotrace.envoy_config.node import Node
-from autotrace.envoy_config.values import boolean, choice, share, take, text
+from autotrace.envoy_config.values import boolean, choice, share, take
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ class Telemetry:
         namespace = named.get("namespace") if isinstance(named, dict) else None
         self.namespace = namespace.content if namespace else None
         self.spec = content.get("spec") or Node({}, resource.path, resource.line)
+        self.provider: Node | None = None  # its name
+        self.disable_span_reporting: Node | None = None
 
     def rank(self, root_namespace: str) -> int:
         """Return how close it is to a workload: the mesh, a namespace, a selector."""
@@ -52,36 +54,25 @@ class Telemetry:
             return 2
         return 0 if self.namespace == root_namespace else 1
 
-    def read(self, reading: Reading) -> Node | None:
-        """Take its settings; return the name of its provider, if it has one."""
-        provider = None
+    def read(self, reading: Reading) -> None:
+        """Take its settings; what needs the mesh configuration is kept."""
         for entry in items(fields(self.spec, TELEMETRY, reading).get("tracing"), reading):
-            provider = _tracing(entry, reading) or provider
-        return provider
+            self._entry(entry, reading)
 
-
-def _tracing(node: Node, reading: Reading) -> Node | None:
-    given = fields(node, TRACING, reading)
-    mode = within(given, "match", MATCH, reading).get("mode")
-    if mode and choice(mode, reading, MODES) == "CLIENT":
-        reading.ignore(node, "client spans follow the request that they belong to")
-        return None
-    take(reading, given, "random_sampling_percentage", share, "random_sampling")
-    take(reading, given, "custom_tags", service.custom_tags)
-    take(reading, given, "use_request_id_for_trace_sampling", boolean)
-    take(reading, given, "disable_context_propagation", boolean, "no_context_propagation")
-    off = given.get("disable_span_reporting")
-    if off:
-        take(reading, given, "disable_span_reporting", boolean, SPANS_ARE_OFF)
-    names = []
-    for each in items(given.get("providers"), reading):
-        name = fields(each, PROVIDER_REF, reading).get("name")
-        if name and text(name, reading):
-            names.append(name)
-    for other in names[1:]:
-        reading.ignore(other, "Istio uses one provider, the first")
-    return names[0] if names else None
-
-
-# Not a setting: noted until the provider is known, since a stronger resource can undo it.
-SPANS_ARE_OFF = "disable_span_reporting"
+    def _entry(self, node: Node, reading: Reading) -> None:
+        given = fields(node, TRACING, reading)
+        mode = within(given, "match", MATCH, reading).get("mode")
+        if mode and choice(mode, reading, MODES) == "CLIENT":
+            reading.ignore(node, "client spans follow the request that they belong to")
+            return
+        take(reading, given, "random_sampling_percentage", share, "random_sampling")
+        take(reading, given, "custom_tags", service.custom_tags)
+        take(reading, given, "use_request_id_for_trace_sampling", boolean)
+        take(reading, given, "disable_context_propagation", boolean, "no_context_propagation")
+        off = given.get("disable_span_reporting")
+        if off and boolean(off, reading) is not None:
+            self.disable_span_reporting = off
+        for each in items(given.get("providers"), reading)[:1]:
+            self.provider = fields(each, PROVIDER_REF, reading).get("name")
+        for other in items(given.get("providers"), reading)[1:]:
+            reading.ignore(other, "Istio uses one provider, the first")

@@ -54,8 +54,8 @@ def read(node: Node, clusters: Clusters, reading: Reading) -> None:
         no_address(node, "no http_service", "otlp_endpoint", reading)
     take(reading, given, "service_name", text)
     take(reading, given, "max_cache_size", whole, "max_queue_size")
-    for detector in items(given.get("resource_detectors"), reading):
-        _detector(detector, reading)
+    if "resource_detectors" in given:
+        _detectors(given["resource_detectors"], reading)
     if "sampler" in given:
         found = _sampler(given["sampler"], reading)
         if found:
@@ -73,23 +73,36 @@ def grpc_is_missing(node: Node, at: str, reading: Reading) -> None:
     )
 
 
-def _detector(node: Node, reading: Reading) -> None:
-    found = extension(node, reading)
-    kind = _kind(found, "ResourceDetectorConfig")
-    if kind == "static_config":
-        given = fields(found.config, STATIC_DETECTOR, reading)
-        stated = given["attributes"].content if "attributes" in given else None
-        if isinstance(stated, dict):
-            texts = {name: text(each, reading) for name, each in stated.items()}
-            attributes = {name: each for name, each in texts.items() if each}
-            kept = reading.settings.get("resource_attributes", {})
-            reading.set("resource_attributes", {**kept, **attributes}, given["attributes"])
-        elif stated is not None:
-            reading.problem(given["attributes"], "an object of texts is wanted.")
-    elif kind == "environment":
-        reading.ignore(node, "OTEL_RESOURCE_ATTRIBUTES is always read")
-    else:
-        reading.ignore(node, "only static_config and environment say something of a process")
+def _detectors(node: Node, reading: Reading) -> None:
+    """Take what the detectors say of the process, a later one over those before it."""
+    found: dict[str, str] = {}
+    place = None
+    for detector in items(node, reading):
+        each = extension(detector, reading)
+        kind = _kind(each, "ResourceDetectorConfig")
+        if kind == "static_config":
+            place = fields(each.config, STATIC_DETECTOR, reading).get("attributes", place)
+            found |= _attributes(place, reading)
+        elif kind == "environment":
+            found |= _of_environment(reading.environ.get("OTEL_RESOURCE_ATTRIBUTES", ""))
+        else:
+            reading.ignore(detector, "only static_config and environment mean something here")
+    if place:  # without it, the variable is read anyway
+        reading.set("resource_attributes", found, place)
+
+
+def _attributes(node: Node | None, reading: Reading) -> dict[str, str]:
+    content = node.content if node else {}
+    if node and not isinstance(content, dict):
+        reading.problem(node, "an object of texts is wanted.")
+    texts = content.items() if isinstance(content, dict) else ()
+    return {name: value for name, each in texts if (value := text(each, reading))}
+
+
+def _of_environment(variable: str) -> dict[str, str]:
+    """Return the pairs of the variable; Envoy skips what is none, and decodes nothing."""
+    pairs = [item.split("=") for item in variable.split(",")]
+    return {pair[0].strip(): pair[1].strip() for pair in pairs if len(pair) == 2}
 
 
 def _sampler(node: Node, reading: Reading, depth: int = 0) -> dict[str, Any]:
