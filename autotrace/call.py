@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import TYPE_CHECKING
 
 from opentelemetry.trace import SpanContext
@@ -16,6 +16,8 @@ from autotrace.span import Span, Unrecorded, otel_context
 
 if TYPE_CHECKING:
     from autotrace.core import Core
+    from autotrace.propagation import Incoming, Plan
+    from autotrace.routes import Route
 
 Pairs = list[tuple[str, str]]
 
@@ -32,11 +34,13 @@ class Inbound(Unrecorded):
 
     # Attributes of the class, so that one is made by few assignments: most requests need no more.
     known = NO_HEADERS
-    arrived: tuple[str, ...] = ()
+    # What is done about the headers that arrived; None without any.
+    plan: Plan | None = None
+    # The headers of the formats that name this trace, where others name another one.
+    agreed: Known | None = None
     trace_id = ""
     span_id = ""
     parent_id = ""
-    tracestate = ""
     sampled = 0
     # W3C's flag that the trace id is random; as it arrived.
     random = False
@@ -54,14 +58,41 @@ class Inbound(Unrecorded):
     number = 0
     digit = ""
     _request_id: str | None = None
+    # Envoy's reason for the decision: the digit, packed or not.
+    reason = NOT_TRACEABLE
+    # Whether it entered from outside here, so that its sender is not believed.
+    edge = False
+    # The configured route, what names the span, and what the response is to tell.
+    route_rule: Route | None = None
+    operation = ""
+    response_headers: Sequence[tuple[str, str]] = ()
+    # The path that was asked for, where somebody wants to know.
+    endpoint = ""
+    # Whether its span has the caller's id.
+    shared = False
+    # Spans of other traces that it was told of.
+    others: Sequence[Incoming] = ()
+    # What is looked at when it is needed only.
+    parent: Incoming | None = None
+    _tracestate: str | None = None
 
-    def __init__(
-        self, core: Core, known: Known = NO_HEADERS, arrived: tuple[str, ...] = ()
-    ) -> None:
+    def __init__(self, core: Core, known: Known = NO_HEADERS, plan: Plan | None = None) -> None:
         self.core = core
         if known:
             self.known = known
-            self.arrived = arrived
+            self.plan = plan
+
+    @property
+    def tracestate(self) -> str:
+        """W3C's `tracestate` of the caller, fit for sending on."""
+        made = self._tracestate
+        if made is None:
+            made = self._tracestate = self.parent.tracestate if self.parent is not None else ""
+        return made
+
+    @tracestate.setter
+    def tracestate(self, text: str) -> None:
+        self._tracestate = text
 
     @property
     def request_id(self) -> str:
@@ -118,19 +149,27 @@ class Inbound(Unrecorded):
 class Outbound:
     """One exchange on the wire: the headers to send, and the span if it is recorded.
 
-    `pairs` are lower-case names with values as on the wire, `replaced` all names that must not be
-    sent besides them. `on_wire` is set by the layer that writes the request, so that a layer above
-    may hand its exchange down. `owned_above`: that layer ends it after a failure.
+    `pairs` are lower-case names with values as on the wire, `replaced` the other names that must
+    not be sent besides them. `on_wire` is set by the layer that writes the request, so that a layer
+    above may hand its exchange down. `owned_above`: that layer ends it after a failure.
     """
 
-    __slots__ = ("on_wire", "owned_above", "pairs", "replaced", "span")
+    __slots__ = ("initials", "on_wire", "owned_above", "pairs", "replaced", "span")
 
-    def __init__(self, span: Span | None, pairs: Pairs, replaced: Sequence[str]) -> None:
+    def __init__(
+        self, span: Span | None, pairs: Pairs, replaced: Set[str], initials: Set[bytes]
+    ) -> None:
         self.span = span
         self.pairs = pairs
         self.replaced = replaced
+        # How lines begin that may be one of our headers.
+        self.initials = initials
         self.on_wire = span is None
         self.owned_above = False
+
+    def replaces(self, name: str) -> bool:
+        """Whether a header of the program's, lower-case, is one that ours stand in place of."""
+        return name in self.replaced or any(name == sent for sent, _ in self.pairs)
 
     def answered(self, response: Response) -> None:
         """The head of the response has arrived."""

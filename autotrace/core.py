@@ -8,95 +8,207 @@ are independent: a call that is not recorded still hands its headers on.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from fnmatch import translate
-from typing import TYPE_CHECKING
+from time import monotonic
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from opentelemetry import trace
 from opentelemetry.trace import NonRecordingSpan, SpanContext
 
 from autotrace import context as ctx
-from autotrace import ids, propagation, request_id, sampling, trust
+from autotrace import decorator, ids, propagation, provider, request_id, sampling, trust
 from autotrace.call import Inbound, Outbound, Pairs
 from autotrace.context import CALL, CURRENT, SPAN, Context, suppressed
-from autotrace.custom_tags import header_names
-from autotrace.headers import Known, Names
-from autotrace.propagation import baggage
+from autotrace.headers import Known
+from autotrace.known_names import CLIENT_TRACE_ID, FORCE_TRACE, initials, known_names
+from autotrace.own_baggage import with_own_baggage
+from autotrace.propagation import NOWHERE, Hop, baggage
+from autotrace.routes import INBOUND, OUTBOUND, Route, Routes
+from autotrace.runtime import Samplers
 from autotrace.span import CLIENT, INTERNAL, SERVER, Link, Reading, Span
+from autotrace.wanted_headers import wanted
 
 if TYPE_CHECKING:
     from autotrace.config import Config
+    from autotrace.facts import ClientRequest
+    from autotrace.provider import Place, Tracer
 
-REQUEST_ID = "x-request-id"
-CLIENT_TRACE_ID = "x-client-trace-id"
-FORCE_TRACE = "x-envoy-force-trace"
-FORWARDED_FOR = "x-forwarded-for"
-BAGGAGE = "baggage"
+    Subject = TypeVar("Subject")
+
+REQUEST_ID = request_id.HEADER
+BAGGAGE = baggage.BAGGAGE
 
 NOT_TRACED, SAMPLING = request_id.NOT_TRACEABLE, request_id.SAMPLING
 TEN_THOUSAND = sampling.TEN_THOUSAND
+COUNTED = sampling.COUNTED
+
+_NOTHING_ELSE: frozenset[str] = frozenset()
 
 
 class Core:
-    """Everything configured, made ready so that a request decides by a few comparisons."""
+    """Everything configured, made ready so that a request decides by a few comparisons.
 
-    def __init__(self, config: Config, finish: Callable[[Span], None], reading: Reading) -> None:
+    `looks`: decisions depend on what is asked for, so that calls come with their place.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        finish: Callable[[Span], None],
+        reading: Reading,
+        inbound_routes: Routes | None = None,
+        outbound_routes: Routes | None = None,
+        tracer: Tracer | None = None,
+    ) -> None:
         self.reading = reading
         self.finish = finish
         self.propagating = config.mode == "propagate"
-        self.order = config.propagators
-        self.names = _names(config, self.propagating)
-        self.excluded = _exclusion(config.exclude)
+        self.verbose = config.verbose
+        self._inbound_routes = inbound_routes or Routes(())
+        self._outbound_routes = outbound_routes or Routes(())
+        routes = [*self._inbound_routes, *self._outbound_routes]
+        formats = [config.operation, config.upstream_operation]
+        formats += [text for each in routes for text in (each.operation, each.upstream_operation)]
+        tags = [*config.custom_tags, *(tag for each in routes for tag in each.custom_tags)]
+        self._wanted = wanted(formats, tags)
+        read = {
+            *self._wanted.request,
+            *self._inbound_routes.header_names(),
+            *self._outbound_routes.header_names(),
+        }
+        self.names = known_names(config, read)
+        # What is kept of a response's headers, beside what no configuration need ask for.
+        self.response_names = frozenset((decorator.HEADER, *self._wanted.response))
+        self._formatted = bool(config.operation), bool(config.upstream_operation)
+        self._initials = initials(self.names.lower | trust.AT_THE_EDGE)
+        self._tracer = tracer
+        self._planner = _planner(config, tracer)
+        self._nothing = propagation.Planner((), frozenset(propagation.OWNER), ())
+        self._excluded = _matcher(config.exclude)
+        self._health_checks = _matcher(config.health_check_paths)
+        self.looks = bool(
+            self._excluded
+            or self._health_checks
+            or self._inbound_routes
+            or (tracer is not None and tracer.asks)
+        )
         self.new_trace_id = ids.new_trace_id if config.trace_id_128bit else ids.new_short_trace_id
-        self._generate = config.generate_request_id
-        self._carried = frozenset((*propagation.FORWARDED, *config.forward_headers))
-        self._custom_headers = header_names(config.custom_tags)
+        self._generates = config.generate_request_id
+        self._preserves = config.preserve_external_request_id
+        self._tells_request_id = config.always_set_request_id_in_response
+        self._spawns = config.spawn_upstream_span
+        self._hop = config.service_name, config.node_id
+        self._says_who = _says_who(config)
         self._trust = trust.Trust.from_config(config)
-        self._sampler = sampling.Sampler.from_config(config)
-        # What is sent, by what arrived. Few combinations exist, since only our names count.
-        self._formats: dict[tuple[str, ...], propagation.Formats] = {}
+        self._samplers = Samplers(
+            sampling.Sampler.from_config(config),
+            (self._inbound_routes, self._outbound_routes),
+            config.runtime_file,
+        )
+        self._watches = bool(config.runtime_file)
 
     # Inbound.
 
     def inbound(
-        self, known: Known, excluded: bool = False, peer: str | None = ""
+        self, known: Known, place: Place | None = None, peer: str | None = ""
     ) -> Inbound | None:
         """Begins a call: reads its headers, decides, and starts its span if it is sampled."""
         if not known:
             if self.propagating:
                 return None
             call = Inbound(self)
+            if place is not None or self._tracer is not None or self._tells_request_id:
+                return self._looked_at(call, place, peer or "")
             self._decide_new(call, False, False)
-            if call.sampled and not excluded:
+            COUNTED[call.reason] += 1
+            if call.sampled:
                 self._record(call)
             return call
         if self.propagating:
             return Inbound(self, known)
-        if len(known) == 1 and REQUEST_ID in known:
-            # Alone it names no span and wishes nothing.
-            parent, arrived, others, wish = propagation.NOTHING
+        plan = self._planner.plan(known)
+        call = Inbound(self, known, plan)
+        if place is not None or self._tracer is not None or self._tells_request_id:
+            return self._looked_at(call, place, peer or "")
+        self._join(call, plan, peer or "")
+        COUNTED[call.reason] += 1
+        if call.sampled:
+            self._record(call)
+            self._record_headers(call)
+        if ctx.BAGGAGE and BAGGAGE in known:
+            call.baggage = baggage.parse(baggage.carried(known))
+        return call
+
+    def _join(self, call: Inbound, plan: propagation.Plan, peer: str) -> None:
+        """Takes the caller's trace, and its word about sampling, by each format's own rules."""
+        if plan.extractors:
+            parent, others, wish = propagation.extract(call.known, plan)
         else:
-            parent, arrived, others, wish = propagation.extract(known, self.order)
-        call = Inbound(self, known, arrived)
+            # A request id alone names no span and wishes nothing.
+            parent, others, wish = propagation.NOTHING
         if parent is not None:
             call.trace_id = parent.trace_id
             call.span_id = parent.span_id
             if parent.parent_id:
                 call.parent_id = parent.parent_id
-            if parent.tracestate:
-                call.tracestate = parent.tracestate
+            call.parent = parent
             if parent.random:
                 call.random = True
-        self._decide(call, peer or "")
+            if others:
+                call.others = others
+                call.agreed = propagation.without(call.known, others)
+        self._decide(call, peer)
         if wish is not None:
             # The caller's word counts, in both directions.
             call.sampled = wish
-        if call.sampled and not excluded:
-            self._record(call)
-            self._record_headers(call, parent is not None, others)
+
+    def _looked_at(self, call: Inbound, place: Place | None, peer: str) -> Inbound:
+        """Begins a call about which more is asked than most configurations ask."""
+        known = call.known
+        excluded = health_check = False
+        if place is not None:
+            host, method, path = place
+            bare = path.partition("?")[0]
+            excluded = self._excluded is not None and self._excluded(method, bare)
+            health_check = self._health_checks is not None and self._health_checks(method, bare)
+            if self._inbound_routes:
+                call.route_rule = self._inbound_routes.find(method, host, path, known)
+        if self._tracer is None:
+            self._join(call, call.plan or self._planner.nothing, peer)
+        else:
+            self._decide(call, peer)
+        reason, _ = sampling.decision(call.reason, health_check)
+        COUNTED[reason] += 1
+        if health_check:
+            call.sampled = 0
+        own_ids = None
+        if self._tracer is not None:
+            own_ids = self._start(call, self._tracer, place)
+        if call.sampled and not excluded and not health_check:
+            self._record(call, own_ids)
+            self._record_headers(call)
+        elif own_ids is not None:
+            call.span_id, call.parent_id = own_ids
+        if self._tells_request_id and call.request_id:
+            call.response_headers = (*call.response_headers, (REQUEST_ID, call.request_id))
         if ctx.BAGGAGE and BAGGAGE in known:
             call.baggage = baggage.parse(baggage.carried(known))
         return call
+
+    def _start(self, call: Inbound, tracer: Tracer, place: Place | None) -> tuple[str, str]:
+        """Has one of Envoy's tracers take the caller's trace or begin one; the ids of its span."""
+        verdict = tracer.start(
+            call.known, bool(call.sampled), ids.random_word, place or provider.NOWHERE
+        )
+        call.sampled = 0 if verdict.null else verdict.sampled
+        call.shared = verdict.shared
+        call.trace_id = verdict.trace_id
+        call.tracestate = verdict.tracestate
+        if verdict.null:
+            # Nothing of it is written; what arrived goes on as it came.
+            call.plan = self._nothing.plan(call.known)
+        return tracer.span_ids(verdict, ids.random_word)
 
     def _decide(self, call: Inbound, peer: str) -> None:
         """The decision by what arrived, and the request id with the reason packed into it."""
@@ -104,82 +216,128 @@ class Core:
         given = known.get(REQUEST_ID, "")
         client = CLIENT_TRACE_ID in known
         forced = FORCE_TRACE in known
+        edge = False
         if forced or self._trust.use_remote_address:
-            forwarded_for = known.get(FORWARDED_FOR)
-            forced = forced and self._trust.is_internal(peer, forwarded_for)
-            if self._trust.is_edge(peer, forwarded_for):
-                given = ""
+            came_for = trust.forwarded_for(known)
+            forced = forced and self._trust.is_internal(peer, came_for)
+            edge = self._trust.is_edge(peer, came_for)
+            if edge:
+                packs = self._samplers.listener.packs
+                given = request_id.kept(given, True, self._generates, self._preserves, packs)
+                call.edge = True
         if given and propagation.acceptable(given):
             self._follow(call, given, client, forced)
         else:
             self._decide_new(call, client, forced)
+        if forced and not self._tells_request_id:
+            # Who forces a trace is told which one.
+            call.response_headers = ((REQUEST_ID, call.request_id),)
+        if decorator.HEADER in known or call.route_rule is not None:
+            self._decorate(call, None if edge else known.get(decorator.HEADER))
+
+    def _decorate(self, call: Inbound, header: str | None) -> None:
+        """What names the span of a call, and what its response tells of that."""
+        route = call.route_rule
+        formatted = self._formatted[0] or (route is not None and bool(route.operation))
+        operation, propagate = ("", False) if route is None else (route.decorator, route.propagate)
+        call.operation, echo = decorator.served(operation, propagate, header, formatted)
+        if echo:
+            call.response_headers = (*call.response_headers, (decorator.HEADER, echo))
+
+    def _sampler(self, call: Inbound) -> sampling.Sampler:
+        """What decides about a call now: its route's shares, else the listener's."""
+        samplers = self._samplers
+        if self._watches:
+            now = monotonic()
+            if now >= samplers.due:
+                samplers.refresh(now)
+        route = call.route_rule
+        return samplers.listener if route is None else route.sampler or samplers.listener
 
     def _decide_new(self, call: Inbound, client: bool, forced: bool) -> None:
         """The decision about a call without a request id, and the id that it gets."""
-        if not self._generate:
+        if not self._generates:
             self._follow(call, "", client, forced)
             return
         # Number and digit are all that is needed until the id is sent or read.
         number = call.number = ids.random_bits(32)
-        sampler = self._sampler
+        sampler = self._sampler(call)
         share = sampler.share
         if client or forced or share is None:
             reason = sampler.decide(number, client, forced, ids.random_percent_draw)
-            sampled = reason != NOT_TRACED
         else:
-            reason, sampled = SAMPLING, number % TEN_THOUSAND < share
-        if sampled:
+            reason = SAMPLING if number % TEN_THOUSAND < share else NOT_TRACED
+        call.reason = reason
+        if reason != NOT_TRACED:
             call.sampled = 1
             if sampler.packs and sampler.by_request_id:
                 call.digit = reason
 
     def _follow(self, call: Inbound, given: str, client: bool, forced: bool) -> None:
-        """The decision by the request id that arrived; where it has no number, by the trace id."""
-        sampler = self._sampler
+        """The decision by the request id that arrived."""
+        sampler = self._sampler(call)
         integer = request_id.to_integer(given)
-        if integer is not None:
+        if integer is not None or self._tracer is not None:
             reason, call.digit = sampler.follow(
                 given, integer, client, forced, ids.random_percent_draw
             )
         else:
+            # Where the id has no number the trace id has one. Envoy would never trace it.
             if not call.trace_id:
                 call.trace_id = self.new_trace_id()
             integer = sampling.trace_integer(call.trace_id)
             reason = sampler.decide(integer, client, forced, ids.random_percent_draw)
         call.given = given
+        call.reason = reason
         if reason != NOT_TRACED:
             call.sampled = 1
 
-    def _record(self, call: Inbound) -> None:
+    def _record(self, call: Inbound, own_ids: tuple[str, str] | None = None) -> None:
         """Starts the server span of a sampled call."""
         if not call.trace_id:
             call.trace_id = self.new_trace_id()
-        span = call.span = self._span(SERVER, call.trace_id, call.span_id, call.tracestate, call)
+        span = call.span = self._span(SERVER, call.trace_id, call.span_id, None, call)
+        if own_ids is not None:
+            span.span_id, span.parent_id = own_ids
         if call.sampled > 1:
             span.sampled = call.sampled
 
-    def _record_headers(
-        self, call: Inbound, remote: bool, others: Sequence[propagation.Incoming]
-    ) -> None:
+    def _record_headers(self, call: Inbound) -> None:
         """What else a sampled call keeps of its headers."""
         span, known = call.span, call.known
         if span is None:
             return
-        if remote:
+        if span.parent_id:
             span.parent_is_remote = True
+        if call.shared:
+            span.shared = True
         if call.random:
             span.random = True
         if CLIENT_TRACE_ID in known:
             span.client_trace_id = known[CLIENT_TRACE_ID]
-        if others:
-            span.links = [Link(o.trace_id, o.span_id, o.tracestate) for o in others]
-        if self._custom_headers:
-            span.custom_headers = {n: known[n] for n in self._custom_headers if n in known}
+        if call.others:
+            span.links = [
+                Link(o.trace_id, o.span_id, o.tracestate) for o in call.others if o.span_id
+            ]
+        if call.operation:
+            span.operation = call.operation
+        route = call.route_rule
+        if route is not None and route.cluster:
+            span.upstream = route.cluster, route.cluster
 
     # Outbound.
 
-    def outbound(self) -> Outbound | None:
-        """Begins an exchange on the wire in the current context; None leaves it as it is."""
+    def is_passive(self) -> bool:
+        """Whether an exchange that began here and now would certainly not be recorded."""
+        return self.propagating or type(CURRENT.get().get(SPAN)) is Inbound
+
+    def outbound(
+        self, describe: Callable[[Subject], ClientRequest], subject: Subject
+    ) -> Outbound | None:
+        """Begins an exchange on the wire in the current context; None leaves it as it is.
+
+        It is only described where somebody wants to know.
+        """
         context = CURRENT.get()
         if len(context) > 2 and suppressed(context):
             return None
@@ -188,59 +346,84 @@ class Core:
             return call.passive() if type(call) is Inbound else None
         current = context.get(SPAN)
         # By type: `isinstance` asks OpenTelemetry's abstract base class, in Python.
-        if current is call and type(call) is Inbound:
+        if current is call and type(call) is Inbound and not self._differs(call):
             outbound = call.passive()
-        elif type(current) is Span:
-            outbound = self._child(current, current.call)
-        elif isinstance(current, trace.Span) and current.get_span_context().is_valid:
-            outbound = self._below(current.get_span_context(), call)
         else:
-            outbound = self._root()
+            outbound = self._asked(current, call, describe(subject))
         if ctx.BAGGAGE:
-            outbound = self._with_baggage(outbound, context, call)
+            outbound = with_own_baggage(outbound, context, call)
         return outbound
 
-    def _child(self, parent: Span, call: object) -> Outbound:
-        """Below a span of ours."""
-        if not isinstance(call, Inbound):
-            return self._root()
-        return self._outbound(self._below_ours(CLIENT, parent), call)
+    def _differs(self, call: Inbound) -> bool:
+        """Whether what a call sends differs by who is called, so that none serves for all."""
+        return (call.plan or self._planner.nothing).by_hop or bool(self._outbound_routes)
+
+    def _asked(self, current: object, call: object, request: ClientRequest) -> Outbound:
+        """Begins an exchange of which the request is known."""
+        if current is call and type(call) is Inbound:
+            return self.unrecorded(call, call, request)
+        if type(current) is Span:
+            if not isinstance(current.call, Inbound):
+                return self._root(request)
+            if not self._spawns:
+                return self._headers(current, current.call, None, request)
+            return self._recorded(self._below_ours(CLIENT, current), current.call, request)
+        if isinstance(current, trace.Span) and current.get_span_context().is_valid:
+            return self._below(current.get_span_context(), call, request)
+        return self._root(request)
 
     def _below_ours(self, kind: int, parent: Span) -> Span:
         """A span below one of ours, with all that is handed down."""
-        span = self._span(kind, parent.trace_id, parent.span_id, parent.tracestate, parent.call)
+        span = self._span(kind, parent.trace_id, parent.span_id, parent.states, parent.call)
         if parent.sampled > 1:
             span.sampled = parent.sampled
         if parent.random:
             span.random = True
         return span
 
-    def _below(self, parent: SpanContext, call: object) -> Outbound:
+    def _below(self, parent: SpanContext, call: object, request: ClientRequest) -> Outbound:
         """Below a span that the program's own provider made: its ids and its decision count."""
         if not isinstance(call, Inbound):
             call = self.root()
         trace_id, span_id, tracestate = _ids_of(parent)
-        if parent.trace_flags.sampled:
-            return self._outbound(self._span(CLIENT, trace_id, span_id, tracestate, call), call)
-        elsewhere = Inbound(self, call.known, call.arrived)
+        if parent.trace_flags.sampled and self._spawns:
+            return self._recorded(
+                self._span(CLIENT, trace_id, span_id, tracestate, call), call, request
+            )
+        elsewhere = Inbound(self, call.known, call.plan)
         elsewhere.trace_id, elsewhere.span_id, elsewhere.tracestate = trace_id, span_id, tracestate
-        return self.unrecorded(elsewhere, call)
+        elsewhere.sampled = int(parent.trace_flags.sampled)
+        return self.unrecorded(elsewhere, call, request)
 
-    def _root(self) -> Outbound:
+    def _root(self, request: ClientRequest) -> Outbound:
         """Nobody asked for this call: it begins a trace, or begins none."""
-        call = self.root()
+        call = Inbound(self)
+        if self._outbound_routes:
+            call.route_rule = self._outbound_route(call, request)
+        self._decide_new(call, False, False)
+        COUNTED[call.reason] += 1
+        own_ids = None
+        if self._tracer is not None:
+            own_ids = self._start(
+                call, self._tracer, (request.host, request.method, request.target)
+            )
         if not call.sampled:
-            outbound = call.passive()
-            # Not shared: it is decided about once more for the next exchange.
+            if own_ids is not None:
+                call.span_id, call.parent_id = own_ids
+            outbound = self.unrecorded(call, call, request)
+            # It is decided about once more for the next exchange.
             outbound.on_wire = False
             return outbound
-        span = self._span(CLIENT, self.new_trace_id(), "", "", call)
-        return self._outbound(span, call)
+        span = self._span(CLIENT, call.trace_id or self.new_trace_id(), "", None, call)
+        if own_ids is not None:
+            span.span_id = own_ids[0]
+        return self._recorded(span, call, request)
 
     def root(self) -> Inbound:
         """A call without an inbound one, decided about like any other."""
         call = Inbound(self)
         self._decide_new(call, False, False)
+        COUNTED[call.reason] += 1
         return call
 
     def internal(self, context: Context, kind: int = INTERNAL) -> trace.Span:
@@ -265,68 +448,119 @@ class Core:
         return self._span(kind, *ids_above, call)
 
     def _span(
-        self, kind: int, trace_id: str, parent_id: str, tracestate: str, call: object
+        self, kind: int, trace_id: str, parent_id: str, states: str | None, call: object
     ) -> Span:
         span_id = ids.new_span_id()
-        return Span(kind, trace_id, span_id, parent_id, tracestate, call, self.reading, self.finish)
-
-    def _outbound(self, span: Span, call: Inbound) -> Outbound:
-        return Outbound(span, *self._headers(span, call))
-
-    def unrecorded(self, identity: Inbound, call: Inbound) -> Outbound:
-        """The outbound side of what is not recorded."""
-        if self.propagating:
-            return Outbound(
-                None, propagation.carried(call.known, self.names.lower), tuple(call.known)
-            )
-        identity.identify()
-        return Outbound(None, *self._headers(identity, call))
-
-    def _with_baggage(self, outbound: Outbound, context: Context, call: object) -> Outbound:
-        """The baggage that the program set itself, in place of what arrived."""
-        own = context.get(ctx.BAGGAGE)
-        arrived = call.baggage if isinstance(call, Inbound) else None
-        if own is None or own is arrived:
-            return outbound
-        pairs = [pair for pair in outbound.pairs if pair[0] != BAGGAGE]
-        text = _changed_baggage(call, own) if isinstance(own, Mapping) else ""
-        if text:
-            pairs.append((BAGGAGE, text))
-        changed = Outbound(outbound.span, pairs, (*outbound.replaced, BAGGAGE))
-        changed.on_wire = outbound.on_wire
-        outbound.span = None
-        return changed
+        return Span(kind, trace_id, span_id, parent_id, states, call, self.reading, self.finish)
 
     # Headers.
 
+    def unrecorded(
+        self, identity: Inbound, call: Inbound, request: ClientRequest | None = None
+    ) -> Outbound:
+        """The outbound side of what is not recorded."""
+        if self.propagating:
+            pairs = propagation.carry_all(call.known)
+            return Outbound(None, pairs, _NOTHING_ELSE, self._initials)
+        identity.identify()
+        return self._headers(identity, call, None, request)
+
+    def _recorded(self, span: Span, call: Inbound, request: ClientRequest) -> Outbound:
+        """The outbound side of a span, which is named by its route where it has one."""
+        span.request = request
+        return self._headers(span, call, span, request)
+
     def _headers(
-        self, identity: propagation.Identity, call: Inbound
-    ) -> tuple[Pairs, Sequence[str]]:
-        """The headers of an outbound call, and all names that they stand in place of.
+        self,
+        identity: Span | Inbound,
+        call: Inbound,
+        span: Span | None,
+        request: ClientRequest | None,
+    ) -> Outbound:
+        """An outbound call with its headers, and all names that they stand in place of.
 
         The ids in every format that arrived or is configured, the request id, what is carried.
         """
-        arrived = call.arrived
-        formats = self._formats.get(arrived)
-        if formats is None:
-            formats = self._formats[arrived] = _formats(arrived, self.order)
-        pairs: Pairs = []
-        for inject in formats.injections:
-            pairs += inject(identity, call.known, propagation.NOWHERE)
-        if call.request_id:
-            pairs.append((REQUEST_ID, call.request_id))
-        names: Sequence[str] = formats.names
+        plan = call.plan or self._planner.nothing
         known = call.known
+        told = known if call.agreed is None else call.agreed
+        hop = self._hop_of(call, request) if plan.by_hop else NOWHERE
+        pairs: Pairs = []
+        for inject in plan.injections:
+            pairs += inject(identity, told, hop)
+        request_id = call.request_id
+        if request_id:
+            pairs.append((REQUEST_ID, request_id))
         if known:
             if BAGGAGE in known:
                 text = baggage.carried(known)
                 if text:
                     pairs.append((BAGGAGE, text))
-            carried = propagation.carried(known, self._carried)
-            if carried:
-                pairs += carried
-                names = (*names, *(name for name, _ in carried))
-        return pairs, names
+            if plan.carried:
+                pairs += propagation.carry(known, plan.carried)
+        if self._says_who:
+            pairs += self._says_who
+        outbound = Outbound(span, pairs, plan.replaced, self._initials)
+        if request is not None and self._outbound_routes:
+            self._tell_route(outbound, self._outbound_route(call, request))
+        return outbound
+
+    def _hop_of(self, call: Inbound, request: ClientRequest | None) -> Hop:
+        service, instance = self._hop
+        address = "" if request is None else f"{request.host}:{request.port}"
+        return Hop(service, instance, call.endpoint, address)
+
+    def _outbound_route(self, call: Inbound, request: ClientRequest) -> Route | None:
+        host = f"{request.host}:{request.port}" if request.port else request.host
+        return self._outbound_routes.find(request.method, host, request.target, call.known)
+
+    def _tell_route(self, outbound: Outbound, route: Route | None) -> None:
+        """Names an outbound call by its route, and tells whom it calls."""
+        if route is None:
+            return
+        formatted = self._formatted[1] or bool(route.upstream_operation)
+        told = decorator.told(route.decorator, route.propagate, formatted)
+        if told:
+            outbound.pairs.append((decorator.HEADER, told))
+        if outbound.span is not None:
+            outbound.span.outbound_route = route
+            outbound.span.operation = route.decorator
+            if route.cluster:
+                outbound.span.upstream = route.cluster, route.cluster
+
+
+def configured(config: Config, finish: Callable[[Span], None]) -> tuple[Core, str]:
+    """The core as configured, and what is wrong with the options of its tracer, in words."""
+    from autotrace.custom_tags import CustomTags
+    from autotrace.naming import Naming
+    from autotrace.tags import Reading as Tags
+
+    tracer = provider.named(config)
+    inbound = Routes.from_config(config.routes, INBOUND)
+    outbound = Routes.from_config(config.routes, OUTBOUND)
+    routes = [*inbound, *outbound]
+    custom = CustomTags(config.custom_tags, routes, config.metadata)
+    naming = Naming(
+        config.operation,
+        config.upstream_operation,
+        routes,
+        None if tracer is None else tracer.span_name,
+        config.metadata,
+    )
+    reading = Tags(
+        config.tags,
+        config.node_id,
+        config.zone,
+        config.max_path_tag_length,
+        custom,
+        config.tags_include,
+        config.tags_exclude,
+        naming,
+        config.verbose,
+        None if tracer is None else tracer.status,
+    )
+    core = Core(config, finish, reading, inbound, outbound, tracer)
+    return core, "" if tracer is None else tracer.problem
 
 
 def _ids_of(context: SpanContext) -> tuple[str, str, str]:
@@ -338,37 +572,30 @@ def _ids_of(context: SpanContext) -> tuple[str, str, str]:
     )
 
 
-def _changed_baggage(call: object, own: Mapping[str, object]) -> str:
-    """The program's baggage as a header; entries that it left alone stay as they arrived."""
-    before = call.baggage if isinstance(call, Inbound) else None
-    if not isinstance(call, Inbound) or not isinstance(before, dict):
-        return baggage.encode(own)
-    changes = {key: value for key, value in own.items() if before.get(key) != value}
-    return baggage.merge(
-        baggage.carried(call.known), {**dict.fromkeys(before.keys() - own.keys()), **changes}
-    )
+def _planner(config: Config, tracer: Tracer | None) -> propagation.Planner:
+    forwarded = frozenset((*propagation.FORWARDED, *config.forward_headers))
+    everything = forwarded | frozenset(propagation.OWNER)
+    if config.no_context_propagation:
+        return propagation.Planner((), forwarded, ())
+    if tracer is None:
+        return propagation.Planner(config.propagators, forwarded)
+    # What Envoy's tracer does not write passes through Envoy as it came.
+    return propagation.Planner(tracer.injects, everything, tracer.injections)
 
 
-def _formats(arrived: tuple[str, ...], configured: tuple[str, ...]) -> propagation.Formats:
-    injections, names = propagation.formats(arrived, configured)
-    return propagation.Formats(injections, (*names, REQUEST_ID, BAGGAGE))
+def _says_who(config: Config) -> Pairs:
+    """The headers by which outbound calls tell who calls."""
+    if not config.add_user_agent:
+        return []
+    pairs = [(trust.CLUSTER, config.service_name)]
+    if config.node_id:
+        pairs.append((trust.NODE, config.node_id))
+    return [pair for pair in pairs if propagation.acceptable(pair[1])]
 
 
-def _names(config: Config, propagating: bool) -> Names:
-    """The request headers to look for."""
-    names = {*propagation.OWNER, REQUEST_ID, *config.forward_headers}
-    if not propagating:
-        names |= {CLIENT_TRACE_ID, FORCE_TRACE, *header_names(config.custom_tags)}
-    families = {**propagation.FAMILIES, FORCE_TRACE: FORWARDED_FOR}
-    if config.use_remote_address:
-        names.add(FORWARDED_FOR)
-    # The client's address only matters where somebody asks to be believed.
-    return Names(names, families)
-
-
-def _exclusion(rules: Sequence[str]) -> Callable[[str, str], bool] | None:
+def _matcher(rules: Sequence[str]) -> Callable[[str, str], bool] | None:
     """Whether a method and path match one of the rules `METHOD glob`; None without rules."""
     if not rules:
         return None
-    matches = re.compile("|".join(translate(rule) for rule in rules)).match
+    matches: Any = re.compile("|".join(translate(rule) for rule in rules)).match
     return lambda method, path: matches(f"{method} {path}") is not None

@@ -45,6 +45,9 @@ class Repeated(Known):
 
 NO_HEADERS = Known()
 
+# Longer than any sane tracing header; also the limit that W3C gives for baggage.
+MAX_LENGTH = 8192
+
 # Further values of repeated names that are kept: no sane message has more.
 _MOST_REPEATED = 100
 
@@ -53,45 +56,68 @@ _MOST_REPEATED = 100
 MANY = 512
 
 
+_LIKELY = {"x-request-id": 0, "traceparent": 1}
+
+
+def environ_key(name: str) -> str:
+    """The key of a header in a WSGI environ."""
+    return "HTTP_" + name.upper().replace("-", "_")
+
+
 class Names:
     """The header names to look for, in each spelling that containers use.
 
     `prefixes` holds families such as `uberctx-*`. Looking for them means reading every header, so
-    it is done only when the header that announces the family has arrived.
+    it is done only when the header that announces the family has arrived. `secondary` names say
+    nothing where they come alone, and are not looked for at first.
     """
 
-    __slots__ = ("environ", "environ_keys", "lower", "prefixes")
+    __slots__ = ("announcing", "environ", "environ_first", "environ_keys", "lower", "prefixes")
 
-    def __init__(self, names: Iterable[str], prefixes: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        names: Iterable[str],
+        prefixes: Mapping[str, str] | None = None,
+        secondary: Set[str] = frozenset(),
+    ) -> None:
         self.lower = frozenset(names)
         # key of a WSGI environ -> name
-        self.environ = {"HTTP_" + name.upper().replace("-", "_"): name for name in self.lower}
+        self.environ = {environ_key(name): name for name in self.lower}
         self.environ_keys = frozenset(self.environ)
+        # The likeliest first: what is found ends the search.
+        first = sorted(self.lower - secondary, key=lambda name: _LIKELY.get(name, 2))
+        self.environ_first = tuple(environ_key(name) for name in first)
         # announcing header -> prefix of its family
         self.prefixes = dict(prefixes or {})
+        self.announcing = frozenset(self.prefixes)
 
 
 def capture_environ(environ: Mapping[str, object], names: Names) -> Known:
     """The known headers of a WSGI environ.
 
-    The intersection walks the environ in C: a request with none of our headers costs nothing else.
+    Walks the few names in C that something hangs on: a request with none of them, the commonest of
+    all, costs nothing else.
     """
+    keys = environ.keys()
+    if keys.isdisjoint(names.environ_first):
+        return NO_HEADERS
+    found: Set[str]
     if len(environ) < MANY:
-        found: Set[str] = names.environ_keys.intersection(environ)
+        found = names.environ_keys.intersection(environ)
     else:
         # Walks our names instead, for a few instructions more.
-        found = environ.keys() & names.environ_keys
-    if not found:
-        return NO_HEADERS
-    known = Known()
+        found = keys & names.environ_keys
     spelled = names.environ
+    known = Known()
     for key in found:
         value = environ[key]
+        # What is no text no server has put there.
         if type(value) is str:
             known[spelled[key]] = value
-    for announcing, prefix in names.prefixes.items():
-        if announcing in known:
-            _capture_family(environ, prefix, known)
+    if not names.announcing.isdisjoint(known):
+        for announcing, prefix in names.prefixes.items():
+            if announcing in known:
+                _capture_family(environ, prefix, known)
     return known
 
 
@@ -116,7 +142,7 @@ def capture_pairs(pairs: Iterable[tuple[str, str]], names: Names) -> Known:
                     repeated.append((lower, value))
             else:
                 known[lower] = value
-    for announcing, prefix in names.prefixes.items():
+    for announcing, prefix in () if names.announcing.isdisjoint(known) else names.prefixes.items():
         if announcing in known:
             for name, value in everything:
                 if name.lower().startswith(prefix):

@@ -35,6 +35,11 @@ def new_short_trace_id() -> str:
 new_span_id = new_short_trace_id
 
 
+def random_word() -> int:
+    """64 random bits."""
+    return random_bits(64)
+
+
 def random_percent_draw() -> int:
     """A fresh draw for a decision that is not bound to an id (Envoy: client sampling)."""
     return random_bits(32)

@@ -8,15 +8,15 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Generator, Mapping
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from autotrace import context, guard
 from autotrace.call import Inbound, Outbound
 from autotrace.context import CURRENT, Context
-from autotrace.core import Core
+from autotrace.core import Core, configured
 from autotrace.facts import ClientRequest, Response, ServerRequest
 from autotrace.failure import classify
-from autotrace.guard import failed, site
+from autotrace.guard import failed, log, site
 from autotrace.headers import capture_environ
 from autotrace.patches import Patches
 from autotrace.signatures import is_signed
@@ -45,6 +45,7 @@ __all__ = (
     "carry_baggage",
     "makes_spans",
     "parameters",
+    "response_names",
     "serving",
     "served_call",
     "site",
@@ -52,6 +53,8 @@ __all__ = (
     "tell_route",
     "tracer",
 )
+
+Subject = TypeVar("Subject")
 
 # The attribute of a connection, and of a response, that holds the exchange in progress.
 EXCHANGE = "_autotrace_outbound"
@@ -64,20 +67,13 @@ _pipelines: list[Pipeline] = []
 
 def configure(config: Config) -> None:
     """Makes the core ready for calls; the exporters wait for the first span."""
-    from autotrace.custom_tags import custom_tags
-    from autotrace.tags import Reading
-
     global _core
-    reading = Reading(
-        config.tags,
-        config.node_id,
-        config.zone,
-        config.max_path_tag_length,
-        custom_tags(config.custom_tags),
-        config.tags_include,
-        config.tags_exclude,
-    )
-    _core = None if config.mode == "off" else Core(config, _finisher(config), reading)
+    if config.mode == "off":
+        _core = None
+        return
+    _core, problem = configured(config, _finisher(config))
+    if problem:
+        log("warning", f"AUTOTRACE_PROVIDER={config.provider}: {problem}")
 
 
 def _finisher(config: Config) -> Callable[[Span], None]:
@@ -127,11 +123,16 @@ def inbound_environ(environ: Mapping[str, Any]) -> Inbound | None:
     if core is None:
         return None
     known = capture_environ(environ, core.names)
-    excluded = False
-    if core.excluded is not None:
+    place = None
+    if core.looks:
         path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
-        excluded = core.excluded(environ.get("REQUEST_METHOD", ""), path)
-    return core.inbound(known, excluded, environ.get("REMOTE_ADDR") if known else "")
+        query = environ.get("QUERY_STRING")
+        place = (
+            environ.get("HTTP_HOST", ""),
+            environ.get("REQUEST_METHOD", ""),
+            f"{path}?{query}" if query else path,
+        )
+    return core.inbound(known, place, environ.get("REMOTE_ADDR") if known else "")
 
 
 def is_serving(call: object) -> bool:
@@ -189,9 +190,22 @@ def carry_baggage(key: str) -> None:
 # Outbound.
 
 
-def outbound() -> Outbound | None:
+def outbound(describe: Callable[[Subject], ClientRequest], subject: Subject) -> Outbound | None:
     """Begins an exchange on the wire; None when it is to be left as it is."""
-    return None if _core is None else _core.outbound()
+    return None if _core is None else _core.outbound(describe, subject)
+
+
+def response_names() -> frozenset[str]:
+    """The lower-case names of response headers that outbound calls tell."""
+    return frozenset() if _core is None else _core.response_names
+
+
+def is_passive() -> bool:
+    """Whether no exchange that began here and now would be recorded: the layer on the wire does
+    all that is left to do.
+    """
+    core = _core
+    return core is None or core.is_passive()
 
 
 class Exchange:
@@ -224,11 +238,14 @@ def story(name: str, tell: Story) -> Callable[[Callable[..., Any]], Callable[...
             call: Outbound | None = None
             steps = exchange = None
             try:
-                call = None if here.off else outbound()
-                if call is not None and not call.on_wire:
+                if not here.off and not is_passive():
                     steps = tell(*args, **kwargs)
                     exchange = next(steps)
-                    _begin(call, exchange)
+                    call = outbound(_request, exchange)
+                    if call is None or call.on_wire:
+                        steps = None
+                    else:
+                        _begin(call, exchange)
             except Exception as error:
                 failed(here, error)
                 steps = None
@@ -254,13 +271,15 @@ def story(name: str, tell: Story) -> Callable[[Callable[..., Any]], Callable[...
     return around
 
 
+def _request(said: Exchange | Response) -> ClientRequest:
+    assert isinstance(said, Exchange), "a story says first what is asked for"
+    return said.request
+
+
 def _begin(call: Outbound, said: Exchange | Response) -> None:
-    if isinstance(said, Exchange):
-        if call.span is not None:
-            call.span.request = said.request
-        if said.connection is not None:
-            call.owned_above = True
-            setattr(said.connection, EXCHANGE, call)
+    if isinstance(said, Exchange) and said.connection is not None:
+        call.owned_above = True
+        setattr(said.connection, EXCHANGE, call)
 
 
 def _forget(call: Outbound | None) -> None:

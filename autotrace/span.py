@@ -167,9 +167,9 @@ class Span(Unrecorded):
         "response_size",
         "span_id",
         "start_ns",
+        "states",
         "status",
         "trace_id",
-        "tracestate",
     )
 
     parent_is_remote = False
@@ -212,7 +212,7 @@ class Span(Unrecorded):
         trace_id: str,
         span_id: str,
         parent_id: str,
-        tracestate: str,
+        tracestate: str | None,
         call: object,
         reading: Reading,
         finish: Callable[[Span], None],
@@ -221,7 +221,8 @@ class Span(Unrecorded):
         self.trace_id = trace_id
         self.span_id = span_id
         self.parent_id = parent_id
-        self.tracestate = tracestate
+        # W3C's `tracestate`; None for that of the call, which is looked at when it is needed.
+        self.states = tracestate
         # The call it belongs to, so that children and outbound calls find its decision.
         self.call = call
         self._reading = reading
@@ -247,6 +248,12 @@ class Span(Unrecorded):
     def name(self) -> str:
         """The operation name: the one that was set, or the one that the facts give."""
         return self._name if self._name is not None else self._reading.name(self)
+
+    @property
+    def tracestate(self) -> str:
+        """W3C's `tracestate`, fit for sending on."""
+        states = self.states
+        return getattr(self.call, "tracestate", "") if states is None else states
 
     @property
     def request_id(self) -> str:

@@ -2,13 +2,12 @@
 
 Headers are put on the message itself, as the last lines before it is sent: whatever the caller
 passed and in whatever case, each goes out once, and none of its objects changes. An exchange lasts
-from `putrequest` to the end of the response's body.
+from `endheaders` to the end of the response's body.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
@@ -25,61 +24,20 @@ _VERSIONS = {9: "HTTP/0.9", 10: "HTTP/1.0", 11: "HTTP/1.1"}
 
 
 def patch(module: ModuleType, patches: Patches) -> None:
-    """Patches the connection's three steps and the end of a response."""
-    patches.replace(module.HTTPConnection, "putrequest", _putrequest)
+    """Patches where a request is sent, where its answer arrives and where that ends."""
     patches.replace(module.HTTPConnection, "endheaders", _endheaders)
     patches.replace(module.HTTPConnection, "getresponse", _getresponse)
     patches.replace(module.HTTPResponse, "_close_conn", _close_conn)
 
 
-def _putrequest(original: Callable[..., None]) -> Callable[..., None]:
-    def putrequest(self: Any, method: str, url: str, *args: Any, **kwargs: Any) -> None:
-        try:
-            _begin(self, method, url)
-        except Exception as error:
-            integration.failed(SITE, error)
-        return original(self, method, url, *args, **kwargs)
-
-    return putrequest
-
-
-def _begin(connection: Any, method: str, url: str) -> None:
-    # Not through `__dict__`: asking for that makes every attribute of an object slower to read.
-    exchange: Outbound | bool | None = getattr(connection, EXCHANGE, None)
-    if exchange is False or SITE.off:
-        return
-    if exchange and not exchange.on_wire:  # type: ignore[union-attr]
-        # A layer above has begun it.
-        exchange.on_wire = True  # type: ignore[union-attr]
-        return
-    outbound = integration.outbound()
-    if outbound is None:
-        if exchange is not None:
-            setattr(connection, EXCHANGE, None)
-        return
-    setattr(connection, EXCHANGE, outbound)
-    if outbound.span is not None:
-        outbound.on_wire = True
-        outbound.span.request = ClientRequest(
-            method,
-            "https" if connection.default_port == 443 else "http",
-            getattr(connection, "_tunnel_host", None) or connection.host,
-            getattr(connection, "_tunnel_port", None) or connection.port,
-            url,
-        )
-
-
 def _endheaders(original: Callable[..., None]) -> Callable[..., None]:
     def endheaders(self: Any, *args: Any, **kwargs: Any) -> None:
-        outbound: Outbound | bool | None = getattr(self, EXCHANGE, None)
-        if not isinstance(outbound, Outbound):
-            return original(self, *args, **kwargs)
+        outbound: Outbound | None = None
         try:
-            if not SITE.off:
-                _put_headers(self._buffer, outbound)
+            outbound = None if SITE.off else _begin(self)
         except Exception as error:
             integration.failed(SITE, error)
-        if outbound.span is None:
+        if outbound is None or outbound.span is None:
             return original(self, *args, **kwargs)
         try:
             original(self, *args, **kwargs)
@@ -96,33 +54,70 @@ def _endheaders(original: Callable[..., None]) -> Callable[..., None]:
     return endheaders
 
 
+def _begin(connection: Any) -> Outbound | None:
+    """Begins the exchange, or goes on with the one that a layer above has begun."""
+    # Not through `__dict__`: asking for that makes every attribute of an object slower to read.
+    exchange: Outbound | bool | None = getattr(connection, EXCHANGE, None)
+    if exchange is False:
+        return None
+    buffer: list[bytes] = connection._buffer
+    if isinstance(exchange, Outbound) and not exchange.on_wire:
+        exchange.on_wire = True
+        _put_headers(buffer, exchange)
+        return exchange
+    outbound = integration.outbound(_request, connection)
+    if outbound is None or outbound.span is None:
+        if exchange is not None:
+            # Left over from an exchange that never got its answer.
+            setattr(connection, EXCHANGE, None)
+    else:
+        setattr(connection, EXCHANGE, outbound)
+        outbound.on_wire = True
+    if outbound is not None:
+        _put_headers(buffer, outbound)
+    return outbound
+
+
+def _request(connection: Any) -> ClientRequest:
+    line: bytes = connection._buffer[0]
+    method, _, rest = line.decode("latin-1").partition(" ")
+    return ClientRequest(
+        method,
+        "https" if connection.default_port == 443 else "http",
+        getattr(connection, "_tunnel_host", None) or connection.host,
+        getattr(connection, "_tunnel_port", None) or connection.port,
+        rest.rpartition(" ")[0],
+    )
+
+
 def _put_headers(buffer: list[bytes], outbound: Outbound) -> None:
     """Appends the headers to the lines that wait to be sent, in place of those of the same names.
 
     `buffer` is `HTTPConnection._buffer`: the request line, then a line a header, no line ends.
     """
-    if integration.is_signed(b"\n".join(buffer).decode("latin-1").lower()):
-        return
-    starts = _starts(outbound.replaced)
-    buffer[1:] = [line for line in buffer[1:] if not line.lower().startswith(starts)]
-    # One entry for all: lines are joined by their ends anyway.
-    lines = "\r\n".join([f"{name}: {value}" for name, value in outbound.pairs])
-    if lines:
-        buffer.append(lines.encode("latin-1"))
+    initials = outbound.initials
+    suspects = [line for line in buffer if line[:2] in initials]
+    if suspects or b"=" in buffer[0]:
+        if integration.is_signed(b"\n".join((buffer[0], *suspects)).decode("latin-1").lower()):
+            return
+        if suspects:
+            buffer[1:] = [line for line in buffer[1:] if not outbound.replaces(_name(line))]
+    pairs = outbound.pairs
+    if pairs:
+        # One entry for all: lines are joined by their ends anyway.
+        buffer.append("\r\n".join(map(": ".join, pairs)).encode("latin-1"))
 
 
-@lru_cache(maxsize=256)
-def _starts(names: tuple[str, ...]) -> tuple[bytes, ...]:
-    """How the lines of these headers begin."""
-    return tuple(f"{name}:".encode() for name in names)
+def _name(line: bytes) -> str:
+    return line.partition(b":")[0].decode("latin-1").lower()
 
 
 def _getresponse(original: Callable[..., Any]) -> Callable[..., Any]:
     def getresponse(self: Any, *args: Any, **kwargs: Any) -> Any:
         outbound: Outbound | bool | None = getattr(self, EXCHANGE, None)
-        if not isinstance(outbound, Outbound):
+        if not outbound:
             return original(self, *args, **kwargs)
-        if outbound.span is None:
+        if not isinstance(outbound, Outbound) or outbound.span is None:
             setattr(self, EXCHANGE, None)
             return original(self, *args, **kwargs)
         try:

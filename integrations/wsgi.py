@@ -279,7 +279,8 @@ class _Exchange:
     def bodiless(self) -> bool:
         """Whether servers send no body whatever the application yields (RFC 9110 6.4.1)."""
         span = self._inbound.span
-        head = span is not None and span.request is not None and span.request.method == "HEAD"
+        request = None if span is None else span.request
+        head = isinstance(request, ServerRequest) and request.method == "HEAD"
         return head or self._status.startswith(("1", "204", "304"))
 
     def end(self, flags: tuple[str, ...]) -> None:

@@ -13,11 +13,10 @@ from opentelemetry.context import Context
 from autotrace import config, context, ids, integration
 from autotrace.call import Inbound, Outbound
 from autotrace.context import CURRENT
-from autotrace.core import Core
-from autotrace.facts import Failure, Response
+from autotrace.core import Core, configured
+from autotrace.facts import ClientRequest, Failure, Response
 from autotrace.headers import Known, Repeated
 from autotrace.span import CLIENT, SERVER, Span
-from autotrace.tags import Reading
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 TRACEPARENT = f"00-{TRACE}-{SPAN}-01"
@@ -40,9 +39,14 @@ def finished() -> list[Span]:
 
 def core(finished: list[Span] | None = None, **settings: Any) -> Core:
     environ = {f"AUTOTRACE_{name.upper()}": str(value) for name, value in settings.items()}
-    configured, problems = config.load(environ)
+    settled, problems = config.load(environ)
     assert problems == []
-    return Core(configured, (lambda span: None) if finished is None else finished.append, Reading())
+    return configured(settled, (lambda span: None) if finished is None else finished.append)[0]
+
+
+def asked(subject: object) -> ClientRequest:
+    """Describes the outbound call of these tests."""
+    return ClientRequest("GET", "http", "stock", 8000, "/items/1")
 
 
 def inbound(core: Core, **headers: str) -> Inbound:
@@ -59,7 +63,7 @@ def serving(call: Inbound | None) -> Context:
 def outbound(core: Core, call: Inbound | None = None) -> Outbound:
     if call is not None:
         CURRENT.set(serving(call))
-    made = core.outbound()
+    made = core.outbound(asked, None)
     assert made is not None
     return made
 
@@ -198,17 +202,23 @@ def test_the_request_id_of_an_outsider_is_replaced_at_the_edge() -> None:
     assert inside.request_id == ID[:14] + "9" + ID[15:]
 
 
-def test_an_excluded_call_is_not_recorded_but_flows() -> None:
-    one = core(exclude="GET /health*, /metrics")
-    assert one.excluded is not None
-    assert one.excluded("GET", "/healthz")
-    assert not one.excluded("POST", "/healthz")
-    assert one.excluded("PUT", "/metrics")
-    assert not one.excluded("PUT", "/metrics/x")
-    call = one.inbound(Known({"traceparent": TRACEPARENT}), excluded=True)
+@pytest.mark.parametrize(
+    ("method", "path", "recorded"),
+    [
+        ("GET", "/healthz?x=1", False),
+        ("POST", "/healthz", True),
+        ("PUT", "/metrics", False),
+        ("PUT", "/metrics/x", True),
+    ],
+)
+def test_an_excluded_call_is_not_recorded_but_flows(method: str, path: str, recorded: bool) -> None:
+    one = core(exclude="GET /healthz, /metrics")
+    assert one.looks
+    call = one.inbound(Known({"traceparent": TRACEPARENT}), ("h", method, path))
     assert call is not None
-    assert call.span is None
-    assert sent(outbound(one, call))["traceparent"] == TRACEPARENT
+    assert (call.span is not None) is recorded
+    if not recorded:
+        assert sent(outbound(one, call))["traceparent"] == TRACEPARENT
 
 
 def test_propagate_mode_sends_what_arrived_and_nothing_else() -> None:
@@ -226,7 +236,7 @@ def test_propagate_mode_sends_what_arrived_and_nothing_else() -> None:
     assert call is not None
     assert call.span is None
     CURRENT.set(serving(call))
-    out = one.outbound()
+    out = one.outbound(asked, None)
     assert out is not None
     assert sorted(out.pairs) == sorted(known.pairs())
     assert trace.get_current_span() is trace.INVALID_SPAN
@@ -235,22 +245,36 @@ def test_propagate_mode_sends_what_arrived_and_nothing_else() -> None:
 def test_propagate_mode_has_nothing_to_say_where_nothing_arrived() -> None:
     one = core(mode="propagate")
     assert one.inbound(Known()) is None
-    assert one.outbound() is None
+    assert one.outbound(asked, None) is None
 
 
 def test_headers_without_a_codec_are_carried_and_others_are_not() -> None:
     one = core(forward_headers="end-user")
-    headers = {"sw8": "1-x", "end_user": "jason", "x_client_trace_id": "c", "baggage": "a=1;p=2"}
+    headers = {
+        "x_datadog_sampled": "1-x",
+        "end_user": "jason",
+        "x_client_trace_id": "c",
+        "baggage": "a=1;p=2",
+    }
     pairs = sent(outbound(one, inbound(one, **headers)))
-    assert (pairs["sw8"], pairs["end-user"], pairs["baggage"]) == ("1-x", "jason", "a=1;p=2")
+    assert (pairs["x-datadog-sampled"], pairs["end-user"], pairs["baggage"]) == (
+        "1-x",
+        "jason",
+        "a=1;p=2",
+    )
     assert "x-client-trace-id" not in pairs
 
 
 def test_a_value_that_could_split_the_message_is_never_sent() -> None:
     one = core(forward_headers="end-user")
-    headers = {"sw8": "1\r\nX: y", "end_user": "\xe9", "baggage": "a=\n", "x_request_id": "a\nb"}
+    headers = {
+        "x_datadog_sampled": "1\r\nX: y",
+        "end_user": "\xe9",
+        "baggage": "a=\n",
+        "x_request_id": "a\nb",
+    }
     pairs = sent(outbound(one, inbound(one, **headers)))
-    assert not {"sw8", "end-user", "baggage"} & {*pairs}
+    assert not {"x-datadog-sampled", "end-user", "baggage"} & {*pairs}
     assert len(pairs["x-request-id"]) == 36
 
 
@@ -287,7 +311,7 @@ def test_a_span_of_the_program_lies_between() -> None:
     assert call.span is not None
     assert (span.trace_id, span.parent_id) == (call.span.trace_id, call.span.span_id)
     CURRENT.set(trace.set_span_in_context(span, serving(call)))
-    out = one.outbound()
+    out = one.outbound(asked, None)
     assert out is not None
     assert out.span is not None
     assert out.span.parent_id == span.span_id
@@ -299,7 +323,7 @@ def test_debug_passes_through_a_span_of_the_program() -> None:
     call = inbound(one, b3=f"{B3}-d")
     span = one.internal(serving(call))
     CURRENT.set(trace.set_span_in_context(span, serving(call)))
-    out = one.outbound()
+    out = one.outbound(asked, None)
     assert out is not None
     assert sent(out)["x-b3-flags"] == "1"
 
@@ -311,7 +335,7 @@ def test_a_span_of_the_programs_own_provider_is_the_parent() -> None:
         theirs = trace.SpanContext(int(TRACE, 16), 0xABC, False, trace.TraceFlags(flags))
         span = trace.NonRecordingSpan(theirs)
         CURRENT.set(trace.set_span_in_context(span, serving(call)))
-        out = one.outbound()
+        out = one.outbound(asked, None)
         assert out is not None
         if flags:
             assert out.span is not None
@@ -333,7 +357,7 @@ def test_a_program_that_suppresses_instrumentation_is_left_alone() -> None:
     one = core()
     suppressing = Context({**serving(inbound(one)), "suppress_instrumentation": True})
     CURRENT.set(suppressing)
-    assert one.outbound() is None
+    assert one.outbound(asked, None) is None
 
 
 def test_baggage_that_the_program_changed_goes_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -342,11 +366,11 @@ def test_baggage_that_the_program_changed_goes_out(monkeypatch: pytest.MonkeyPat
     call = inbound(one, baggage="a=1;p=2,b=x%20y")
     CURRENT.set(serving(call))
     assert otel_baggage.get_all() == {"a": "1", "b": "x y"}
-    out = one.outbound()
+    out = one.outbound(asked, None)
     assert out is not None
     assert sent(out)["baggage"] == "a=1;p=2,b=x%20y"
     CURRENT.set(otel_baggage.set_baggage("c", "3"))
-    out = one.outbound()
+    out = one.outbound(asked, None)
     assert out is not None
     assert out.span is not None
     assert sent(out)["baggage"] == "a=1;p=2,b=x%20y,c=3"

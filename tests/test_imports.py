@@ -29,8 +29,10 @@ LAYERS = (
         "format_time",
         "attempt",
         "wanted_headers",
+        "known_names",
     },
     {"call"},
+    {"own_baggage"},
     {"core"},
     {"integration"},
 )

@@ -165,5 +165,5 @@ def test_the_call_that_is_served_can_be_told_its_route() -> None:
 def test_off_means_nothing() -> None:
     configure(mode="off")
     assert integration.inbound_environ({}) is None
-    assert integration.outbound() is None
+    assert integration.outbound(lambda _: ClientRequest("GET", "http", "h", 1, "/"), None) is None
     assert not integration.makes_spans()

@@ -13,7 +13,7 @@ from autotrace.propagation.datadog_tracestate import (
     tracestate_member,
     with_member,
 )
-from autotrace.propagation.tracecontext import tracestate as valid_tracestate
+from autotrace.propagation.tracestate import tracestate as valid_tracestate
 from tests.propagation_spans import Outgoing
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"

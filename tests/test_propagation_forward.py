@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +14,7 @@ from autotrace.propagation import (
     OWNER,
     acceptable,
     carried,
+    carry,
     forward,
     in_family,
     is_forwarded,
@@ -54,6 +57,11 @@ MORE = [
 ]
 
 
+def sent(headers: Known, wanted: Set[str] = FORWARDED.keys()) -> list[tuple[str, str]]:
+    """Return what is sent on of these headers."""
+    return carry(headers, carried((*headers,), wanted))
+
+
 @pytest.mark.parametrize("name", ISTIO + MORE)
 def test_forwarded(name: str) -> None:
     assert is_forwarded(name)
@@ -82,31 +90,28 @@ def test_every_forwarded_header_has_an_owner() -> None:
 
 
 def test_values_go_out_byte_for_byte_in_their_order() -> None:
-    headers = Known({"sw8": "1-QUJD-x==", "x-other": "1", "uber-trace-id": "A:B:0:1"})
-    assert carried(headers, FORWARDED.keys()) == [
-        ("sw8", "1-QUJD-x=="),
-        ("uber-trace-id", "A:B:0:1"),
+    headers = Known({"x-datadog-sampled": "1-QUJD-x==", "x-other": "1", "jaeger-baggage": "a=B"})
+    assert sent(headers) == [
+        ("x-datadog-sampled", "1-QUJD-x=="),
+        ("jaeger-baggage", "a=B"),
     ]
 
 
 def test_repeated_headers_are_kept() -> None:
-    headers = known(sw8="a")
-    headers.repeated = (("sw8", "b"), ("x-other", "c"))
-    assert carried(headers, FORWARDED.keys()) == [("sw8", "a"), ("sw8", "b")]
+    headers = known(x_datadog_sampled="a")
+    headers.repeated = (("x-datadog-sampled", "b"), ("x-other", "c"))
+    assert sent(headers) == [("x-datadog-sampled", "a"), ("x-datadog-sampled", "b")]
 
 
 def test_a_family_is_carried_where_it_was_announced() -> None:
     headers = Known({"uberctx-user": "7", "ot-baggage-x": "8", "uber-trace-id": "1:2:0:1"})
-    assert carried(headers, FORWARDED.keys()) == [
-        ("uberctx-user", "7"),
-        ("uber-trace-id", "1:2:0:1"),
-    ]
-    assert carried(Known({"uberctx-user": "7"}), FORWARDED.keys()) == []
+    assert sent(headers) == [("uberctx-user", "7")]
+    assert sent(Known({"uberctx-user": "7"})) == []
 
 
 def test_further_names_are_carried_when_they_are_asked_for() -> None:
     headers = Known({"x-tenant": "a", "sw8": "b"})
-    assert carried(headers, frozenset({"x-tenant"})) == [("x-tenant", "a")]
+    assert sent(headers, frozenset({"x-tenant"})) == [("x-tenant", "a")]
 
 
 def test_family_names() -> None:
@@ -135,19 +140,20 @@ def test_family_names() -> None:
 )
 def test_acceptable(value: str, accepted: bool) -> None:
     assert acceptable(value) is accepted
-    assert carried(known(sw8=value), FORWARDED.keys()) == ([("sw8", value)] if accepted else [])
+    assert sent(known(x_datadog_sampled=value)) == (
+        [("x-datadog-sampled", value)] if accepted else []
+    )
 
 
 def test_all_values_together_are_limited() -> None:
-    headers = known(sw8="x" * 8192)
-    headers.repeated = tuple(("sw8", "y" * 8192) for _ in range(100))
-    sent = carried(headers, FORWARDED.keys())
-    assert sum(len(value) for _, value in sent) == forward.MAX_CARRIED
+    headers = known(x_datadog_sampled="x" * 8192)
+    headers.repeated = tuple(("x-datadog-sampled", "y" * 8192) for _ in range(100))
+    assert sum(len(value) for _, value in sent(headers)) == forward.MAX_CARRIED
 
 
 @given(st.dictionaries(st.sampled_from([*OWNER, "uberctx-a"]), st.text()))
 def test_no_text_raises(headers: dict[str, str]) -> None:
-    for name, value in carried(Known(headers), OWNER.keys()):
+    for name, value in sent(Known(headers), OWNER.keys()):
         assert headers[name] == value
         assert value.isascii()
         assert "\n" not in value

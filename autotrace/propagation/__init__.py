@@ -6,12 +6,34 @@ all formats that are sent name the same span.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from typing import NamedTuple
 
 from autotrace.headers import Known
-from autotrace.propagation import b3, b3multi, baggage, tracecontext
-from autotrace.propagation.forward import FAMILIES, FORWARDED, MAX_CARRIED, carried, in_family
+from autotrace.propagation import (
+    b3,
+    b3multi,
+    baggage,
+    cloudtrace,
+    datadog,
+    datadog_tracestate,
+    grpcbin,
+    jaeger,
+    ot,
+    ottrace,
+    sw8,
+    tracecontext,
+    xray,
+)
+from autotrace.propagation.forward import (
+    FAMILIES,
+    FORWARDED,
+    MAX_CARRIED,
+    carried,
+    carry,
+    carry_all,
+    in_family,
+)
 from autotrace.propagation.hop import NOWHERE, Hop
 from autotrace.propagation.incoming import Identity, Incoming
 from autotrace.propagation.values import MAX_LENGTH, acceptable
@@ -25,18 +47,23 @@ __all__ = [
     "NOTHING",
     "NOWHERE",
     "OWNER",
+    "SECONDARY",
+    "Inject",
+    "Plan",
+    "Planner",
     "Extracted",
     "Format",
-    "Formats",
     "Hop",
     "Identity",
     "Incoming",
     "acceptable",
     "carried",
     "extract",
-    "formats",
+    "carry",
+    "carry_all",
     "in_family",
     "is_forwarded",
+    "without",
 ]
 
 Pairs = tuple[tuple[str, str], ...]
@@ -51,12 +78,29 @@ class Format(NamedTuple):
     headers: tuple[str, ...]
     extract: Callable[[Known], Incoming | None]
     inject: Inject
+    # Whether a call's headers say nothing that another format has not said, told without a look
+    # into each of them: both often come together.
+    repeats: Callable[[Known, Incoming], bool] | None = None
 
 
 # In the order in which they are believed where the configuration does not say otherwise.
 FORMATS: dict[str, Format] = {
-    name: Format(name, module.HEADERS, module.extract, module.inject)
-    for name, module in (("tracecontext", tracecontext), ("b3", b3), ("b3multi", b3multi))
+    name: Format(
+        name, module.HEADERS, module.extract, module.inject, getattr(module, "repeats", None)
+    )
+    for name, module in (
+        ("tracecontext", tracecontext),
+        ("b3", b3),
+        ("b3multi", b3multi),
+        ("datadog", datadog),
+        ("sw8", sw8),
+        ("xray", xray),
+        ("ot", ot),
+        ("ottrace", ottrace),
+        ("cloudtrace", cloudtrace),
+        ("grpcbin", grpcbin),
+        ("jaeger", jaeger),
+    )
 }
 
 # header -> format, of all headers that an application is asked to forward, `x-request-id` aside
@@ -66,59 +110,133 @@ OWNER: dict[str, str] = {
     **FORWARDED,
 }
 
-# parent; formats that arrived, in order; further spans, of other traces; the sampling wish, in
-# the four states of `Incoming.sampled`. A plain tuple, because one is made in every call.
-Extracted = tuple[Incoming | None, tuple[str, ...], tuple[Incoming, ...], int | None]
-NOTHING: Extracted = (None, (), (), None)
+# Headers of no format that are sent with every call, in place of the program's own.
+_ALWAYS_OURS = ("x-request-id", "baggage")
 
-_Plan = tuple[tuple[Callable[[Known], Incoming | None], ...], tuple[str, ...]]
-# order -> names that arrived -> what to do about them
-_plans: dict[tuple[str, ...], dict[tuple[str, ...], _Plan]] = {}
+_WITH_DATADOG: dict[Inject, Inject] = {tracecontext.inject: datadog_tracestate.inject_tracecontext}
+
+# parent; further spans, of other traces; the sampling wish, in the four states of
+# `Incoming.sampled`. A plain tuple, because one is made in every call.
+Extracted = tuple[Incoming | None, tuple[Incoming, ...], int | None]
+NOTHING: Extracted = (None, (), None)
+
+# Headers that say nothing where the first one of their format is missing.
+SECONDARY = frozenset(
+    (
+        *("tracestate", "x-b3-spanid", "x-b3-parentspanid", "x-datadog-parent-id"),
+        *("x-datadog-origin", "x-datadog-tags", "sw8-correlation", "sw8-x", "ot-tracer-spanid"),
+    )
+)
+
 # Callers send few different sets of names. Hostile ones are not allowed to fill the memory.
 _MAX_PLANS = 1024
 
 
-def extract(known: Known, order: tuple[str, ...]) -> Extracted:
-    """Who called, by the first format that names a span: `order` first, then the table's order.
+class Plan:
+    """What is done about a call with a certain set of known headers, worked out once.
+
+    `arrived` are the formats that it came in, `extractors` read them in the order in which they
+    are believed. `injections` write the formats that are sent, and take the place of the headers
+    named in `replaced`; `by_hop`: they differ by who is called. `carried` are the headers sent on
+    as they are.
+    """
+
+    __slots__ = ("arrived", "by_hop", "carried", "extractors", "injections", "replaced")
+
+    def __init__(
+        self,
+        names: tuple[str, ...],
+        order: tuple[str, ...],
+        wanted: Set[str],
+        only: tuple[Inject, ...] | None = None,
+    ) -> None:
+        formats = [FORMATS[name] for name in _ordered(order)]
+        arrived = [format for format in formats if any(h in names for h in format.headers)]
+        self.arrived = tuple(format.name for format in arrived)
+        self.extractors = tuple((format.extract, format.repeats) for format in arrived)
+        sent_on = () if only is not None else self.arrived
+        sent = [FORMATS[n] for n in dict.fromkeys((*order, *sent_on)) if n in FORMATS]
+        self.injections = tuple(format.inject for format in sent) if only is None else only
+        self.by_hop = any(format.name == "sw8" for format in sent)
+        if any(format.name == "datadog" for format in sent):
+            # Datadog's state stands in W3C's headers too.
+            self.injections = tuple(_WITH_DATADOG.get(each, each) for each in self.injections)
+        self.replaced = frozenset(
+            (*(header for format in sent for header in format.headers), *_ALWAYS_OURS)
+        )
+        self.carried = carried(names, wanted - self.replaced)
+
+
+class Planner:
+    """The plans by the names that arrived, for the configured formats in their order.
+
+    What arrives is sent on in its formats as well; with `only`, which writes the configured ones,
+    it is not, and what is `wanted` of it is carried as it came.
+    """
+
+    __slots__ = ("_only", "_order", "_plans", "_wanted", "nothing")
+
+    def __init__(
+        self,
+        order: Iterable[str],
+        wanted: Set[str] = FORWARDED.keys(),
+        only: tuple[Inject, ...] | None = None,
+    ) -> None:
+        self._order = tuple(order)
+        self._wanted = wanted
+        self._only = only
+        self._plans: dict[tuple[str, ...], Plan] = {}
+        self.nothing = self.anew(())
+
+    def anew(self, names: tuple[str, ...]) -> Plan:
+        """What to do where these names arrived, not looked up."""
+        return Plan(names, self._order, self._wanted, self._only)
+
+    def plan(self, known: Known) -> Plan:
+        """What to do about these headers."""
+        names = (*known,)
+        try:
+            return self._plans[names]
+        except KeyError:
+            if len(self._plans) >= _MAX_PLANS:
+                self._plans.clear()
+            made = self._plans[names] = self.anew(names)
+            return made
+
+
+def extract(known: Known, plan: Plan) -> Extracted:
+    """Who called, by the first format that names a span.
 
     What the others say about the same trace completes it; what names another trace is listed.
     """
-    names = (*known,)
-    try:
-        extractors, arrived = _plans[order][names]
-    except KeyError:
-        extractors, arrived = _plan(names, order)
-    if not extractors:
-        return NOTHING
     parent: Incoming | None = None
     others: tuple[Incoming, ...] = ()
     wish: int | None = None
-    for read in extractors:
+    for read, repeats in plan.extractors:
+        if repeats is not None and parent is not None and repeats(known, parent):
+            continue
         incoming = read(known)
         if incoming is None:
             continue
-        if wish is None:
-            wish = incoming.sampled
+        said = incoming.sampled
         if parent is None:
             if incoming.trace_id:
                 parent = incoming
         elif incoming.trace_id and not _completes(incoming, parent):
             others = (*others, incoming)
+            if wish is None:
+                wish = said
             continue
         # Debug is a stronger yes, which not every format can say.
-        if wish == 1 and incoming.sampled == 2:
-            wish = 2
-    return parent, arrived, others, wish
+        if wish is None or (wish == 1 and said == 2):
+            wish = said
+    return parent, others, wish
 
 
-def _plan(names: tuple[str, ...], order: tuple[str, ...]) -> _Plan:
-    plans = _plans.setdefault(order, {})
-    if len(plans) >= _MAX_PLANS:
-        plans.clear()
-    arrived = [name for name in _ordered(order) if any(h in names for h in FORMATS[name].headers)]
-    extractors = tuple(FORMATS[name].extract for name in arrived)
-    plan = plans[names] = extractors, tuple(arrived)
-    return plan
+def without(known: Known, others: Iterable[Incoming]) -> Known:
+    """The headers that are left without those of the formats that these came in."""
+    theirs = {header for each in others for header in FORMATS[each.format].headers}
+    return Known({name: value for name, value in known.items() if name not in theirs})
 
 
 def _ordered(order: Iterable[str]) -> list[str]:
@@ -140,32 +258,22 @@ def _completes(incoming: Incoming, parent: Incoming) -> bool:
         # A 64-bit id is widened by formats that only know 128 bits, or 128 bits were cut.
         if len(ours) == len(theirs) or ours[-16:] != theirs[-16:]:
             return False
-        if ours == theirs.rjust(32, "0"):
-            # The narrow spelling is the original one, and is widened again where it must be.
-            parent.trace_id = theirs
-    if not parent.tracestate:
-        parent.tracestate = incoming.tracestate
+        if len(ours) < len(theirs):
+            narrow, wide = ours, theirs
+        else:
+            narrow, wide = theirs, ours
+        # Where it was only widened the narrow spelling is the original one, and is widened again
+        # where it must be; where it was cut only the wide one is whole.
+        parent.trace_id = narrow if wide == narrow.rjust(32, "0") else wide
+    if not parent.span_id:
+        parent.span_id = incoming.span_id
+    if not parent.states:
+        parent.states = incoming.states
     if incoming.random:
         parent.random = True
     if not parent.parent_id and parent.span_id == incoming.span_id:
         parent.parent_id = incoming.parent_id
     return True
-
-
-class Formats(NamedTuple):
-    """The formats of an outbound call: what writes them, and all names that they replace."""
-
-    injections: tuple[Inject, ...]
-    names: tuple[str, ...]
-
-
-def formats(arrived: Iterable[str], configured: Iterable[str]) -> Formats:
-    """What is sent: the configured formats and those that arrived."""
-    chosen = [FORMATS[name] for name in dict.fromkeys((*configured, *arrived)) if name in FORMATS]
-    return Formats(
-        tuple(format.inject for format in chosen),
-        tuple(header for format in chosen for header in format.headers),
-    )
 
 
 def is_forwarded(name: str) -> bool:

@@ -75,8 +75,8 @@ def _entry(member: str) -> tuple[str, str]:
     return key, unquote(value.strip(" \t"))
 
 
-def _is_key(key: str) -> bool:
-    return bool(key) and _KEY_CHARACTERS.issuperset(key)
+def _is_key(key: object) -> bool:
+    return isinstance(key, str) and bool(key) and _KEY_CHARACTERS.issuperset(key)
 
 
 def _encoded(key: str, value: object) -> str:

@@ -15,7 +15,8 @@ from autotrace.propagation import tracecontext
 from autotrace.propagation.datadog_state import PREFIX, from_tracestate, outgoing
 from autotrace.propagation.hop import NOWHERE, Hop
 from autotrace.propagation.incoming import Identity
-from autotrace.propagation.tracecontext import MAX_MEMBERS, TRACESTATE
+from autotrace.propagation.tracecontext import TRACESTATE
+from autotrace.propagation.tracestate import MAX_MEMBERS
 from autotrace.propagation.values import MAX_LENGTH
 
 if TYPE_CHECKING:

@@ -1,39 +1,23 @@
 """Headers that are carried from an inbound call to the outbound ones as they are.
 
 These are what Envoy's and Istio's documentation asks applications to copy, as far as no module
-here reads them. A format that is not understood still reaches those who understand it.
+here reads them, and baggage of which each item has a header of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Set
-from itertools import chain
+from collections.abc import Iterable, Sequence, Set
 from typing import TYPE_CHECKING
 
-from autotrace.propagation.values import acceptable
+from autotrace.propagation.values import acceptable, all_acceptable
 
 if TYPE_CHECKING:
     from autotrace.headers import Known
 
 # header -> format it belongs to
 FORWARDED: dict[str, str] = {
-    "x-datadog-trace-id": "datadog",
-    "x-datadog-parent-id": "datadog",
-    "x-datadog-sampling-priority": "datadog",
-    "x-datadog-origin": "datadog",
-    "x-datadog-tags": "datadog",
+    # Of no use to anybody, but in the list of an application's duties.
     "x-datadog-sampled": "datadog",
-    "sw8": "sw8",
-    "sw8-correlation": "sw8",
-    "sw8-x": "sw8",
-    "x-amzn-trace-id": "xray",
-    "x-ot-span-context": "ot",
-    "ot-tracer-traceid": "ottrace",
-    "ot-tracer-spanid": "ottrace",
-    "ot-tracer-sampled": "ottrace",
-    "x-cloud-trace-context": "cloudtrace",
-    "grpc-trace-bin": "grpcbin",
-    "uber-trace-id": "jaeger",
     "jaeger-baggage": "jaeger",
 }
 
@@ -46,25 +30,36 @@ _PREFIXES = tuple(FAMILIES.values())
 MAX_CARRIED = 65536
 
 
-def carried(known: Known, names: Set[str]) -> list[tuple[str, str]]:
-    """The headers to send on byte for byte: those of `names` and the families they announce."""
-    prefixes: tuple[str, ...] = ()
-    if not _ANNOUNCING.isdisjoint(known):
-        prefixes = tuple(FAMILIES[name] for name in _ANNOUNCING if name in known and name in names)
-    elif not known.repeated and acceptable("".join(known.values())):
-        # Nearly always: one look at all of them.
-        return [pair for pair in known.items() if pair[0] in names]
+def carried(names: Iterable[str], wanted: Set[str]) -> tuple[str, ...]:
+    """Which headers that arrived are sent on: those wanted, and the families that they announce."""
+    names = tuple(names)
+    prefixes = tuple(FAMILIES[name] for name in names if name in _ANNOUNCING)
+    return tuple(
+        name for name in names if name in wanted or (prefixes and name.startswith(prefixes))
+    )
+
+
+def carry(known: Known, names: Sequence[str]) -> list[tuple[str, str]]:
+    """These headers, byte for byte, repeated ones beside each other; no unfit values."""
+    if not known.repeated and all_acceptable([known[name] for name in names]):
+        return [(name, known[name]) for name in names]
     pairs: list[tuple[str, str]] = []
     room = MAX_CARRIED
-    for pair in chain(known.items(), known.repeated) if known.repeated else known.items():
-        name, value = pair
-        if name in names or (prefixes and name.startswith(prefixes)):
+    for name in names:
+        for value in known.all(name):
             room -= len(value)
             if room < 0:
-                break
+                return pairs
             if acceptable(value):
-                pairs.append(pair)
+                pairs.append((name, value))
     return pairs
+
+
+def carry_all(known: Known) -> list[tuple[str, str]]:
+    """Every header that is known, likewise."""
+    if not known.repeated and all_acceptable(known.values()):
+        return list(known.items())
+    return carry(known, tuple(known))
 
 
 def in_family(name: str) -> bool:

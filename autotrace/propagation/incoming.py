@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
+
+from autotrace.propagation.tracestate import tracestate
 
 
 class Incoming:
@@ -14,15 +17,21 @@ class Incoming:
     """
 
     # No __init__: making one by assignments costs a third less, and it happens in every request.
-    __slots__ = ("format", "parent_id", "random", "sampled", "span_id", "trace_id", "tracestate")
+    __slots__ = ("format", "parent_id", "random", "sampled", "span_id", "states", "trace_id")
 
     trace_id: str
     span_id: str
     parent_id: str
     sampled: int | None
-    tracestate: str
     random: bool
     format: str
+    # The values of W3C's `tracestate` as they came; most are never looked at.
+    states: Sequence[str]
+
+    @property
+    def tracestate(self) -> str:
+        """W3C's `tracestate`, fit for sending on."""
+        return tracestate(self.states) if self.states else ""
 
     def __repr__(self) -> str:
         fields = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.__slots__)
@@ -39,7 +48,7 @@ def incoming(
     made.span_id = span_id
     made.parent_id = parent_id
     made.sampled = sampled
-    made.tracestate = ""
+    made.states = ()
     made.random = False
     return made
 

@@ -19,20 +19,12 @@ if TYPE_CHECKING:
 TRACEPARENT = "traceparent"
 TRACESTATE = "tracestate"
 HEADERS = (TRACEPARENT, TRACESTATE)
-MAX_MEMBERS = 32
 
 _IDS = "([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})"
+# A later version may say more behind its flags; 00 may not, and ff is forbidden.
 _version_00 = re.compile(f"00-{_IDS}").fullmatch
 # A later version may say more behind its flags; 00 may not, and ff is forbidden.
 _later_version = re.compile(f"(?!00|ff)[0-9a-f]{{2}}-{_IDS}(?:-.*)?").fullmatch
-_MEMBER = (
-    r"[a-z0-9][a-z0-9_*/@-]{0,255}"
-    r"=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]"
-)
-# Members may be empty, but not without end. No two blanks in a row are matched by different parts,
-# so that hostile text takes linear time.
-_ITEM = rf"[ \t]*(?:{_MEMBER}[ \t]*)?"
-_members = re.compile(f"{_ITEM}(?:,{_ITEM}){{0,{2 * MAX_MEMBERS}}}").fullmatch
 
 _ZERO_TRACE = "0" * 32
 _ZERO_SPAN = "0" * 16
@@ -42,8 +34,9 @@ _FLAGS = {f"{flags:02x}": (flags & 1, bool(flags & 2)) for flags in range(256)}
 
 def extract(known: Known) -> Incoming | None:
     """The caller's span; nothing if `traceparent` is absent, repeated or malformed."""
-    value = known.get(TRACEPARENT)
-    if value is None:
+    try:
+        value = known[TRACEPARENT]
+    except KeyError:
         return None
     match = _version_00(value) or _unusual(value)
     if match is None:
@@ -59,10 +52,10 @@ def extract(known: Known) -> Incoming | None:
     made.span_id = span_id
     made.parent_id = ""
     made.sampled, made.random = _FLAGS[flags]
-    made.tracestate = ""
     if TRACESTATE in known:
-        values = known.all(TRACESTATE) if known.repeated else [known[TRACESTATE]]
-        made.tracestate = tracestate(values)
+        made.states = known.all(TRACESTATE) if known.repeated else (known[TRACESTATE],)
+    else:
+        made.states = ()
     return made
 
 
@@ -72,22 +65,6 @@ def _unusual(value: str) -> re.Match[str] | None:
         return None
     value = value.strip(" \t")
     return _version_00(value) or _later_version(value)
-
-
-def tracestate(values: list[str]) -> str:
-    """The `tracestate` to send on: all its headers in one, or nothing if it breaks the rules."""
-    text = values[0] if len(values) == 1 else ",".join(values)
-    if len(text) > MAX_LENGTH or _members(text) is None:
-        return ""
-    # One equals sign a member: neither keys nor values may hold any.
-    count = text.count("=")
-    if count > 1:
-        items = text.replace(" ", "").replace("\t", "").split(",")
-        keys = {item.partition("=")[0] for item in items}
-        keys.discard("")
-        if count > MAX_MEMBERS or len(keys) < count:
-            return ""
-    return text if count else ""
 
 
 def inject(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-# Longer than any sane tracing header; also the limit that W3C gives for baggage.
-MAX_LENGTH = 8192
+from collections.abc import Iterable
+
+from autotrace.headers import MAX_LENGTH
+
+__all__ = ["MAX_LENGTH", "acceptable", "all_acceptable", "lower_hex"]
 
 _from_hex = bytes.fromhex
 
@@ -15,6 +18,16 @@ def acceptable(value: str) -> bool:
         and value.isascii()
         and (value.isprintable() or value.replace("\t", "").isprintable())
     )
+
+
+def all_acceptable(values: Iterable[str]) -> bool:
+    """Whether all of them may be sent on, and are short together: one look, nearly always enough.
+
+    A no is not final: quotes and tabs are refused here too.
+    """
+    text = "".join(values)
+    # `repr` escapes all that is not visible ASCII, at a third of what `isprintable` costs.
+    return len(text) <= MAX_LENGTH and text.isascii() and len(repr(text)) == len(text) + 2
 
 
 def lower_hex(digits: str) -> str:

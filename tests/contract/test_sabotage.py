@@ -16,6 +16,7 @@ import pytest
 from opentelemetry import trace
 
 from autotrace import guard, integration, propagation
+from autotrace.headers import Known
 from tests.contract import agent
 from tests.contract import upstream as upstreams
 from tests.contract.calls import SAMPLED, UNSAMPLED, within
@@ -30,6 +31,7 @@ from tests.contract.wire import HOST
 INBOUND = (
     "core:Core.inbound",
     "core:Core._decide",
+    "core:Core._join",
     "core:Core._record",
     "core:Core._record_headers",
     "call:Inbound.finish",
@@ -50,7 +52,9 @@ OUTBOUND = (
     "core:Core.outbound",
     "core:Core._headers",
     "core:Core._span",
-    "core:Core._child",
+    "core:Core._asked",
+    "core:Core._below_ours",
+    "core:Core._recorded",
     "core:Core._root",
     "call:Inbound.passive",
     "call:Outbound.answered",
@@ -60,7 +64,7 @@ OUTBOUND = (
     "integration:is_signed",
     "integrations.http_client:_begin",
     "integrations.http_client:_put_headers",
-    "propagation:carried",
+    "propagation:carry",
     "propagation.baggage:carried",
     "propagation.b3multi:inject",
     "propagation.tracecontext:inject",
@@ -71,6 +75,11 @@ EVERYTHING = (*INBOUND, *OUTBOUND, "integration:_build_pipeline")
 
 class Sabotage(Exception):
     """On purpose."""
+
+
+def _plan_anew(planner: Any, known: Known) -> propagation.Plan:
+    plan: propagation.Plan = planner.anew(tuple(known))
+    return plan
 
 
 @contextmanager
@@ -97,7 +106,10 @@ def broken(point: str, allowed: int = 1_000_000) -> Iterator[list[str]]:
             if place == f"propagation.{key}":
                 harmed: dict[str, Any] = {name: raising}
                 monkeypatch.setitem(propagation.FORMATS, key, format._replace(**harmed))
-        monkeypatch.setattr(propagation, "_plans", {})
+        monkeypatch.setattr(propagation.Planner, "plan", _plan_anew)
+        core = integration.core()
+        if core is not None:
+            monkeypatch.setattr(core._planner, "nothing", _plan_anew(core._planner, Known()))
         monkeypatch.setattr(guard, "FAILURES_ALLOWED", allowed)
         yield asked
 
@@ -175,7 +187,13 @@ def test_a_client_calls_on(
     assert asked or point in INBOUND or point.startswith("integrations.urllib3")
 
 
-BAGGAGE = {**SAMPLED, "baggage": "a=b", "x-request-id": "theirs", "b3": "1"}
+BAGGAGE = {
+    **SAMPLED,
+    "baggage": "a=b",
+    "x-request-id": "theirs",
+    "b3": "1",
+    "x-datadog-sampled": "1",
+}
 
 
 @pytest.mark.parametrize(
@@ -183,7 +201,7 @@ BAGGAGE = {**SAMPLED, "baggage": "a=b", "x-request-id": "theirs", "b3": "1"}
     [
         ("core:Core.inbound", "wsgi"),
         ("call:Inbound.finish", "wsgi"),
-        ("core:Core._child", "http_client"),
+        ("core:Core._asked", "http_client"),
         ("integrations.http_client:_put_headers", "http_client"),
         ("integrations.urllib3:attempt", "urllib3"),
         ("integration:_build_pipeline", "export"),
@@ -219,7 +237,7 @@ def test_after_ten_failures_nobody_is_asked_again(
 
 def test_the_guard_itself_may_fail(upstream: Upstream) -> None:
     client = CLIENTS[0]()
-    with broken("core:Core._child"), broken("guard:describe") as asked, agent.traced():
+    with broken("core:Core._below_ours"), broken("guard:describe") as asked, agent.traced():
         assert within(lambda: client.send(upstream.url()), SAMPLED) == (200, b"hello")
         assert within(lambda: client.send(upstream.url()), SAMPLED) == (200, b"hello")
     client.close()

@@ -7,6 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from autotrace.headers import Known
+from autotrace.propagation import FORMATS
+
 from tests.contract import wire
 from tests.contract.agent import Record, facts
 from tests.contract.conftest import Serve
@@ -199,32 +202,80 @@ def test_what_is_not_sampled_still_hands_its_ids_on(serve: Serve, upstream: Upst
         ("traceparent", f"00-{TRACE}-{PARENT}-00"),
         ("baggage", "user=alice;p=1"),
         ("x-request-id", "plain"),
-        ("x-ot-span-context", "as;it=came"),
+        ("x-datadog-sampled", "as;it=came"),
     ]
     arrival = out(served, upstream, headers)
     assert arrival.value("traceparent") == f"00-{TRACE}-{PARENT}-00"
     assert (arrival.value("x-b3-traceid"), arrival.value("x-b3-spanid")) == (TRACE, PARENT)
     assert arrival.value("baggage") == "user=alice;p=1"
     assert arrival.value("x-request-id") == "plain"
-    assert arrival.value("x-ot-span-context") == "as;it=came"
+    assert arrival.value("x-datadog-sampled") == "as;it=came"
     served.finished(0)
 
 
-def test_baggage_tracestate_and_unknown_formats_are_carried(
-    serve: Serve, upstream: Upstream
-) -> None:
+def test_baggage_and_tracestate_are_carried(serve: Serve, upstream: Upstream) -> None:
     served = serve()
     carried = {
         "tracestate": "vendor=a,other=b",
         "baggage": "user=alice;p=1,tenant=%C3%A4",
-        "sw8": "1-VFJBQ0U=-U0VH-3-c2Vydg==-aW5z-L2E=-ZXA6ODA=",
-        "X-Amzn-Trace-Id": "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1",
-        "x-datadog-trace-id": "12345",
-        "x-cloud-trace-context": "105445aa7843bc8bf206b12000100000/1;o=1",
+        "uberctx-user": "7",
+        "ot-baggage-user": "8",
+        "sw8-correlation": "dXNlcg==:YQ==",
+        "jaeger-baggage": "a=b",
     }
-    arrival = out(served, upstream, [("traceparent", f"00-{TRACE}-{PARENT}-01"), *carried.items()])
+    ids = [
+        ("traceparent", f"00-{TRACE}-{PARENT}-01"),
+        ("uber-trace-id", f"{TRACE}:{PARENT}:0:1"),
+        ("ot-tracer-traceid", TRACE),
+        ("ot-tracer-spanid", PARENT),
+    ]
+    arrival = out(served, upstream, [*ids, *carried.items()])
     assert {name: arrival.value(name.lower()) for name in carried} == carried
     served.finished(2)
+
+
+# One span in every format.
+ALL_FORMATS = {
+    "traceparent": f"00-{TRACE}-{PARENT}-01",
+    "b3": f"{TRACE}-{PARENT}-1",
+    "x-b3-traceid": TRACE,
+    "x-b3-spanid": PARENT,
+    "x-b3-sampled": "1",
+    "x-datadog-trace-id": str(int(TRACE[16:], 16)),
+    "x-datadog-parent-id": str(int(PARENT, 16)),
+    "x-datadog-sampling-priority": "2",
+    "x-datadog-tags": f"_dd.p.tid={TRACE[:16]},_dd.p.dm=-4",
+    "sw8": "1-MGFmNzY1MTkxNmNkNDNkZDg0NDhlYjIxMWM4MDMxOWM=-YjdhZDZiNzE2OTIwMzMzMQ==-0"
+    "-c2Vydg==-aW5z-L2E=-ZXA6ODA=",
+    "x-amzn-trace-id": f"Root=1-{TRACE[:8]}-{TRACE[8:]};Parent={PARENT};Sampled=1;Lineage=a:1",
+    "ot-tracer-traceid": TRACE,
+    "ot-tracer-spanid": PARENT,
+    "ot-tracer-sampled": "true",
+    "x-cloud-trace-context": f"{TRACE}/{int(PARENT, 16)};o=1",
+    "grpc-trace-bin": "AAAK92UZFs1D3YRI6yEcgDGcAbetmJcWkgMzMQIB",
+    "uber-trace-id": f"{TRACE}:{PARENT}:0:1",
+}
+
+
+def test_what_came_in_all_formats_goes_out_naming_one_span_in_each(
+    serve: Serve, upstream: Upstream
+) -> None:
+    served = serve()
+    arrival = out(served, upstream, [*ALL_FORMATS.items()])
+    server, client = server_and_client(served)
+    assert (server["trace_id"], server["parent_id"]) == (TRACE, PARENT)
+    headers = Known({name.lower(): arrival.value(name.lower()) for name, _ in arrival.headers})
+    assert {*ALL_FORMATS} < {*headers}
+    arrived = [name for name, one in FORMATS.items() if any(h in headers for h in one.headers)]
+    # The binary one has no room for 128 bits, and did not come.
+    assert {*FORMATS} - {*arrived} == {"ot"}
+    for name in arrived:
+        span = FORMATS[name].extract(headers)
+        assert span is not None, name
+        assert (span.trace_id, span.span_id, span.sampled) == (TRACE, client["span_id"], 1), name
+    assert "_dd.p.dm=-4" in headers["x-datadog-tags"]
+    assert headers["x-datadog-sampling-priority"] == "2"
+    assert headers["x-amzn-trace-id"].endswith("Lineage=a:1")
 
 
 # what arrives -> what is sent on; the fifteenth character tells why it is traced

@@ -18,7 +18,9 @@ _B3 = (
     "b3",
     *(f"x-b3-{each}" for each in ("traceid", "spanid", "parentspanid", "sampled", "flags")),
 )
-TRACING = frozenset(("traceparent", "tracestate", "baggage", "x-request-id", *_B3))
+TRACING = frozenset(
+    ("traceparent", "tracestate", "baggage", "x-request-id", "x-datadog-sampled", *_B3)
+)
 
 
 class Arrival(NamedTuple):

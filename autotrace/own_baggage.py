@@ -1,0 +1,39 @@
+"""The baggage that the program set itself, in place of what arrived."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from autotrace import context as ctx
+from autotrace.call import Inbound, Outbound
+from autotrace.context import Context
+from autotrace.propagation import baggage
+
+BAGGAGE = baggage.BAGGAGE
+
+
+def with_own_baggage(outbound: Outbound, context: Context, call: object) -> Outbound:
+    """An outbound call that sends the baggage of the context, if that is another than arrived."""
+    own = context.get(ctx.BAGGAGE)
+    arrived = call.baggage if isinstance(call, Inbound) else None
+    if own is None or own is arrived:
+        return outbound
+    pairs = [pair for pair in outbound.pairs if pair[0] != BAGGAGE]
+    text = _changed(call, own) if isinstance(own, Mapping) else ""
+    if text:
+        pairs.append((BAGGAGE, text))
+    changed = Outbound(outbound.span, pairs, outbound.replaced | {BAGGAGE}, outbound.initials)
+    changed.on_wire = outbound.on_wire
+    outbound.span = None
+    return changed
+
+
+def _changed(call: object, own: Mapping[str, object]) -> str:
+    """The program's baggage as a header; entries that it left alone stay as they arrived."""
+    before = call.baggage if isinstance(call, Inbound) else None
+    if not isinstance(call, Inbound) or not isinstance(before, dict):
+        return baggage.encode(own)
+    changes = {key: value for key, value in own.items() if before.get(key) != value}
+    return baggage.merge(
+        baggage.carried(call.known), {**dict.fromkeys(before.keys() - own.keys()), **changes}
+    )
