@@ -9,7 +9,6 @@ import pytest
 
 from autotrace.headers import Known
 from autotrace.propagation import FORMATS
-
 from tests.contract import wire
 from tests.contract.agent import Record, facts
 from tests.contract.conftest import Serve
