@@ -6,7 +6,7 @@ Integrations see the core through this module only. Before `configure` has run n
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,13 +17,14 @@ from autotrace.core import Core, configured
 from autotrace.facts import ClientRequest, Response, ServerRequest
 from autotrace.failure import classify
 from autotrace.guard import failed, log, site
-from autotrace.headers import capture_environ
+from autotrace.headers import capture_environ, capture_pairs
 from autotrace.patches import Patches
 from autotrace.signatures import is_signed
 
 if TYPE_CHECKING:
     from autotrace.config import Config
     from autotrace.export.pipeline import Pipeline
+    from autotrace.provider import Place
     from autotrace.span import Span
 
 __all__ = (
@@ -39,6 +40,7 @@ __all__ = (
     "failed",
     "flush",
     "inbound_environ",
+    "inbound_headers",
     "is_serving",
     "is_signed",
     "outbound",
@@ -133,6 +135,19 @@ def inbound_environ(environ: Mapping[str, Any]) -> Inbound | None:
             f"{path}?{query}" if query else path,
         )
     return core.inbound(known, place, environ.get("REMOTE_ADDR") if known else "")
+
+
+def inbound_headers(
+    pairs: Iterable[tuple[str, str]], place: Callable[[], Place], peer: str = ""
+) -> Inbound | None:
+    """Begins the inbound call of a message with these headers, names in any case.
+
+    `place` gives host, method and path with query, and is called only where that is looked at.
+    """
+    core = _core
+    if core is None:
+        return None
+    return core.inbound(capture_pairs(pairs, core.names), place() if core.looks else None, peer)
 
 
 def is_serving(call: object) -> bool:
