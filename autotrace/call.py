@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from opentelemetry.trace import SpanContext
 
-from autotrace import guard, ids
+from autotrace import decorator, grpc_status, guard, ids
 from autotrace.facts import Failure, Response
 from autotrace.failure import reason
 from autotrace.headers import NO_HEADERS, Known
@@ -66,8 +66,6 @@ class Inbound(Unrecorded):
     route_rule: Route | None = None
     operation = ""
     response_headers: Sequence[tuple[str, str]] = ()
-    # The path that was asked for, where somebody wants to know.
-    endpoint = ""
     # Whether its span has the caller's id.
     shared = False
     # Spans of other traces that it was told of.
@@ -180,6 +178,11 @@ class Outbound:
                 span.protocol = response.protocol
             if response.peer is not None:
                 span.peer = response.peer
+            headers = response.headers
+            if headers:
+                span.operation = decorator.answered(span.operation, headers.get(decorator.HEADER))
+                grpc_status.note(span, headers)
+                span.response_headers = headers
 
     def failed(self, failure: Failure) -> None:
         """There is no (whole) response."""
@@ -187,6 +190,8 @@ class Outbound:
         if span is not None and not span.end_ns:
             span.flags = failure.flags
             span.reason = failure.reason
+            if failure.canceled:
+                span.canceled = True
             span.end()
 
     def end(self) -> None:

@@ -20,8 +20,10 @@ from autotrace import context as ctx
 from autotrace import decorator, ids, propagation, provider, request_id, sampling, trust
 from autotrace.call import Inbound, Outbound, Pairs
 from autotrace.context import CALL, CURRENT, SPAN, Context, suppressed
+from autotrace.facts import ServerRequest
 from autotrace.headers import Known
 from autotrace.known_names import CLIENT_TRACE_ID, FORCE_TRACE, initials, known_names
+from autotrace.operation import origin_form
 from autotrace.own_baggage import with_own_baggage
 from autotrace.propagation import NOWHERE, Hop, baggage
 from autotrace.routes import INBOUND, OUTBOUND, Route, Routes
@@ -506,9 +508,12 @@ class Core:
         return outbound
 
     def _hop_of(self, call: Inbound, request: ClientRequest | None) -> Hop:
+        """Who calls whom, out of which operation."""
         service, instance = self._hop
+        served = None if call.span is None else call.span.request
+        endpoint = origin_form(served.target) if isinstance(served, ServerRequest) else ""
         address = "" if request is None else f"{request.host}:{request.port}"
-        return Hop(service, instance, call.endpoint, address)
+        return Hop(service, instance, endpoint.partition("?")[0], address)
 
     def _outbound_route(self, call: Inbound, request: ClientRequest) -> Route | None:
         host = f"{request.host}:{request.port}" if request.port else request.host

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 # Envoy's short codes of response flags that a process sees; all of them: `response_flags`.
 CONNECTION_FAILURE = "UF"
@@ -119,10 +119,29 @@ class SideCall:
         self.answered = answered
 
 
-class Response:
-    """The head of a response: status, protocol, and the address that answered (`host`, `port`)."""
+class Message:
+    """Work that came without HTTP: a task, a record of a queue, a run of a timetable.
 
-    __slots__ = ("peer", "protocol", "size", "status")
+    `name` is what is done (the task, the handler), `system` what brought it (`kafka`, `celery`;
+    "" for nothing), `destination` its queue or topic, `id` the message's own. Strings only.
+    """
+
+    __slots__ = ("destination", "id", "name", "system")
+
+    def __init__(self, name: str, system: str = "", destination: str = "", id: str = "") -> None:
+        self.name = name
+        self.system = system
+        self.destination = destination
+        self.id = id
+
+
+class Response:
+    """The head of a response: status, protocol, and the address that answered (`host`, `port`).
+
+    `headers` are those that somebody wants to know, by their lower-case names.
+    """
+
+    __slots__ = ("headers", "peer", "protocol", "size", "status")
 
     def __init__(
         self,
@@ -130,11 +149,13 @@ class Response:
         protocol: str = "",
         peer: Sequence[object] | None = None,
         size: int | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         self.status = status
         self.protocol = protocol
         self.peer = peer
         self.size = size
+        self.headers = headers
 
 
 class Failure:

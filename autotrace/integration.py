@@ -6,20 +6,24 @@ Integrations see the core through this module only. Before `configure` has run n
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from autotrace import context, guard
 from autotrace.call import Inbound, Outbound
+from autotrace.carried import carried
 from autotrace.context import CURRENT, Context
 from autotrace.core import Core, configured
-from autotrace.facts import ClientRequest, Response, ServerRequest
+from autotrace.facts import ClientRequest, GrpcRequest, Message, Response, ServerRequest
 from autotrace.failure import classify
+from autotrace.grpc_status import is_request as is_grpc
 from autotrace.guard import failed, log, site
-from autotrace.headers import capture_environ, capture_pairs
+from autotrace.headers import capture_bytes, capture_environ, capture_pairs
+from autotrace.log_fields import NOTHING, Fields, fields
 from autotrace.patches import Patches
 from autotrace.signatures import is_signed
+from autotrace.span import CONSUMER
 
 if TYPE_CHECKING:
     from autotrace.config import Config
@@ -30,25 +34,35 @@ if TYPE_CHECKING:
 __all__ = (
     "CURRENT",
     "EXCHANGE",
+    "Answer",
     "Context",
     "Exchange",
     "Inbound",
     "Outbound",
     "Patches",
     "argument",
+    "async_story",
     "classify",
     "failed",
     "flush",
     "inbound_environ",
     "inbound_headers",
+    "inbound_message",
+    "inbound_raw",
     "is_serving",
     "is_signed",
     "outbound",
+    "carried_headers",
     "carry_baggage",
+    "is_grpc",
+    "log_fields",
     "makes_spans",
+    "note",
     "parameters",
     "response_names",
+    "routed",
     "serving",
+    "settings",
     "served_call",
     "site",
     "story",
@@ -62,6 +76,7 @@ Subject = TypeVar("Subject")
 EXCHANGE = "_autotrace_outbound"
 
 _core: Core | None = None
+_settings: Config | None = None
 # The first one counts. Two threads may end the first spans at the same time, and a lock could be
 # held at a fork or below a signal handler.
 _pipelines: list[Pipeline] = []
@@ -69,7 +84,8 @@ _pipelines: list[Pipeline] = []
 
 def configure(config: Config) -> None:
     """Makes the core ready for calls; the exporters wait for the first span."""
-    global _core
+    global _core, _settings
+    _settings = config
     if config.mode == "off":
         _core = None
         return
@@ -103,6 +119,11 @@ def _build_pipeline(config: Config) -> Pipeline:
     if not _pipelines:
         _pipelines.append(pipeline.build(config, resource.Resource.from_config(config)))
     return _pipelines[0]
+
+
+def settings() -> Config | None:
+    """The settings by which the core was made."""
+    return _settings
 
 
 def core() -> Core | None:
@@ -150,6 +171,46 @@ def inbound_headers(
     return core.inbound(capture_pairs(pairs, core.names), place() if core.looks else None, peer)
 
 
+def inbound_raw(
+    pairs: Sequence[tuple[bytes, bytes]], place: Callable[[], Place], peer: str = ""
+) -> Inbound | None:
+    """The same of headers in bytes, names in lower case."""
+    core = _core
+    if core is None:
+        return None
+    return core.inbound(capture_bytes(pairs, core.names), place() if core.looks else None, peer)
+
+
+def server_request(
+    method: str,
+    scheme: str,
+    host: str,
+    target: str,
+    protocol: str,
+    peer: str,
+    header: Callable[[str, str], str],
+) -> ServerRequest:
+    """The facts of a request, some of them read by `header(name, default)`."""
+    kind = header("Content-Type", "")
+    grpc = kind.startswith("application/grpc") and is_grpc(kind, target)
+    length = header("Content-Length", "0")
+    made = (GrpcRequest if grpc else ServerRequest)(
+        method,
+        scheme,
+        host,
+        target,
+        protocol,
+        peer,
+        header("User-Agent", ""),
+        int(length) if length.isdecimal() and len(length) < 20 else 0,
+        header("x-envoy-downstream-service-cluster", ""),
+        header("x-envoy-original-path", ""),
+    )
+    if isinstance(made, GrpcRequest):
+        made.content_type, made.timeout = kind, header("grpc-timeout", "") or None
+    return made
+
+
 def is_serving(call: object) -> bool:
     """Whether this very call is being served here and now, by a layer further out.
 
@@ -176,10 +237,75 @@ def served_call() -> Inbound | None:
     return call if type(call) is Inbound else None
 
 
+def note(span: Span, instant: str) -> None:
+    """Notes one of Envoy's instants (`verbose_events.INSTANTS`), where they are wanted."""
+    if _core is not None and _core.verbose:
+        span.note(instant)
+
+
 def tell_route(span: Span, route: str) -> None:
     """The framework's template of the path, for the span of a request."""
     if isinstance(span.request, ServerRequest):
         span.request.route = route
+
+
+def routed(
+    name: str, read: Callable[..., str | None]
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Tells the route of the request at hand after a function that looks for it.
+
+    `read` finds it in what the function returned, handed to it before the function's arguments.
+    """
+    here = site(name)
+
+    def around(original: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(original)
+        def patched(*args: Any, **kwargs: Any) -> Any:
+            found = original(*args, **kwargs)
+            try:
+                call = None if here.off else served_call()
+                if call is not None and call.span is not None:
+                    route = read(found, *args, **kwargs)
+                    if route:
+                        tell_route(call.span, route)
+            except Exception as error:
+                failed(here, error)
+            return found
+
+        return patched
+
+    return around
+
+
+# Messages, and what is written of a call.
+
+
+def inbound_message(pairs: Iterable[tuple[str, str]], message: Message) -> Inbound | None:
+    """Begins work that a message with these headers asks for, or that nobody asked for.
+
+    Its place is the message's destination, system and name where rules ask for host, method, path.
+    """
+    core = _core
+    if core is None:
+        return None
+    place = (message.destination, message.system.upper(), message.name) if core.looks else None
+    call = core.inbound(capture_pairs(pairs, core.names), place)
+    if call is not None and call.span is not None:
+        call.span.request = message
+        if message.system:
+            call.span.kind = CONSUMER
+    return call
+
+
+def carried_headers() -> Outbound | None:
+    """The headers for a message that is sent here and now, which makes no span."""
+    return None if _core is None else carried(_core, CURRENT.get())
+
+
+def log_fields() -> Fields:
+    """Trace id, span id, flags and request id of here and now, empty outside a call."""
+    context = CURRENT.get()
+    return fields(context) if context else NOTHING
 
 
 # The program's own spans and baggage.
@@ -236,49 +362,47 @@ class Exchange:
         self.connection = connection
 
 
-Story = Callable[..., Generator["Exchange | Response", Any, None]]
+class Answer:
+    """What a story of the layer on the wire says last: the response, and what carries its body.
+
+    The exchange stays on that object, to be ended with it; without any it is over.
+    """
+
+    __slots__ = ("body", "response")
+
+    def __init__(self, response: Response, body: Any) -> None:
+        self.response = response
+        self.body = body
 
 
-def story(name: str, tell: Story) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Runs a story around a synchronous function.
+Story = Callable[..., Generator["Exchange | Response | Answer", Any, None]]
+# Puts headers on a message: the call, then the function's arguments; its arguments to go on with.
+Put = Callable[..., tuple[Any, ...]]
+Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
-    Where the layer on the wire can decide alone, because the inbound call is not recorded, no
-    story is told. The function is called once, with its own arguments.
+
+def story(
+    name: str, tell: Story, put: Put | None = None
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Runs a story around a synchronous function, which is called once, with its own arguments.
+
+    `put` is for the layer on the wire, which adds the headers. Without it no story is told where
+    that layer can decide alone, because the inbound call is not recorded.
     """
     here = site(name)
 
     def around(original: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(original)
         def patched(*args: Any, **kwargs: Any) -> Any:
-            call: Outbound | None = None
-            steps = exchange = None
-            try:
-                if not here.off and not is_passive():
-                    steps = tell(*args, **kwargs)
-                    exchange = next(steps)
-                    call = outbound(_request, exchange)
-                    if call is None or call.on_wire:
-                        steps = None
-                    else:
-                        _begin(call, exchange)
-            except Exception as error:
-                failed(here, error)
-                steps = None
-                _forget(call)
-            if steps is None or call is None:
+            telling, (args, kwargs) = _begin(here, tell, put, (args, kwargs))
+            if telling is None:
                 return original(*args, **kwargs)
             try:
                 result = original(*args, **kwargs)
             except BaseException as error:
-                _broke(here, call, exchange, error)
+                telling.raised(error)
                 raise
-            try:
-                said = steps.send(result)
-                if isinstance(said, Response):
-                    call.answered(said)
-                steps.close()
-            except Exception as error:
-                failed(here, error)
+            telling.returned(result)
             return result
 
         return patched
@@ -286,33 +410,111 @@ def story(name: str, tell: Story) -> Callable[[Callable[..., Any]], Callable[...
     return around
 
 
-def _request(said: Exchange | Response) -> ClientRequest:
-    assert isinstance(said, Exchange), "a story says first what is asked for"
-    return said.request
+def async_story(
+    name: str, tell: Story, put: Put | None = None
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Runs the same story around a coroutine function."""
+    here = site(name)
+
+    def around(original: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(original)
+        async def patched(*args: Any, **kwargs: Any) -> Any:
+            telling, (args, kwargs) = _begin(here, tell, put, (args, kwargs))
+            if telling is None:
+                return await original(*args, **kwargs)
+            try:
+                result = await original(*args, **kwargs)
+            except BaseException as error:
+                telling.raised(error)
+                raise
+            telling.returned(result)
+            return result
+
+        return patched
+
+    return around
 
 
-def _begin(call: Outbound, said: Exchange | Response) -> None:
-    if isinstance(said, Exchange) and said.connection is not None:
-        call.owned_above = True
-        setattr(said.connection, EXCHANGE, call)
-
-
-def _forget(call: Outbound | None) -> None:
-    """A call whose facts could not be told makes no span."""
-    if call is not None:
-        call.span = None
-
-
-def _broke(
-    here: guard.Site, call: Outbound, said: Exchange | Response | None, error: BaseException
-) -> None:
+def _begin(
+    here: guard.Site, tell: Story, put: Put | None, arguments: Arguments
+) -> tuple[_Telling | None, Arguments]:
+    """The half step before the function; a story goes on only where something is recorded."""
+    telling: _Telling | None = None
     try:
-        if isinstance(said, Exchange) and said.connection is not None:
-            # It may be used again, by a call that no story is told of.
-            setattr(said.connection, EXCHANGE, None)
-        call.failed(classify(error, call.on_wire))
-    except Exception as fault:
-        failed(here, fault)
+        if here.off or (put is None and is_passive()):
+            return None, arguments
+        args, kwargs = arguments
+        telling = _Telling(here, tell(*args, **kwargs))
+        call = telling.call = outbound(_Telling.request, telling)
+        if call is None:
+            return None, arguments
+        if put is not None:
+            arguments = put(call, *args, **kwargs), {}
+        if call.on_wire:
+            return None, arguments
+        telling.hand_down()
+        return telling, arguments
+    except Exception as error:
+        failed(here, error)
+        if telling is not None and telling.call is not None:
+            # A call whose facts could not be told makes no span.
+            telling.call.span = None
+    return None, arguments
+
+
+class _Telling:
+    """A story while the function that it stands around runs."""
+
+    __slots__ = ("_connection", "_here", "_steps", "call")
+
+    def __init__(self, here: guard.Site, steps: Generator[Any, Any, None]) -> None:
+        self._here = here
+        self._steps = steps
+        self._connection: Any = None
+        self.call: Outbound | None = None
+
+    def request(self) -> ClientRequest:
+        """What is asked for, where somebody wants to know."""
+        said = next(self._steps)
+        assert isinstance(said, Exchange), "a story says first what is asked for"
+        self._connection = said.connection
+        return said.request
+
+    def hand_down(self) -> None:
+        """Leaves the exchange on the connection, for the layer below."""
+        if self._connection is not None and self.call is not None:
+            self.call.owned_above = True
+            setattr(self._connection, EXCHANGE, self.call)
+
+    def returned(self, result: Any) -> None:
+        """The half step after the function."""
+        call = self.call
+        try:
+            if call is None:
+                return
+            said = self._steps.send(result)
+            if isinstance(said, Answer):
+                call.answered(said.response)
+                if said.body is None:
+                    call.end()
+                else:
+                    setattr(said.body, EXCHANGE, call)
+            elif isinstance(said, Response):
+                call.answered(said)
+            self._steps.close()
+        except Exception as error:
+            failed(self._here, error)
+
+    def raised(self, error: BaseException) -> None:
+        """The half step after a function that raised."""
+        try:
+            if self._connection is not None:
+                # It may be used again, by a call that no story is told of.
+                setattr(self._connection, EXCHANGE, None)
+            if self.call is not None:
+                self.call.failed(classify(error, self.call.on_wire))
+        except Exception as fault:
+            failed(self._here, fault)
 
 
 # Patching.

@@ -18,7 +18,7 @@ from opentelemetry.trace.status import Status, StatusCode
 from autotrace.failure import words
 
 if TYPE_CHECKING:
-    from autotrace.facts import ClientRequest, ServerRequest, SideCall, Stream
+    from autotrace.facts import ClientRequest, Message, ServerRequest, SideCall, Stream
 
 INTERNAL, SERVER, CLIENT, PRODUCER, CONSUMER = range(5)
 UNSET, OK, ERROR = range(3)
@@ -180,7 +180,6 @@ class Span(Unrecorded):
     random = False
     reason = ""
     client_trace_id: str | None = None
-    custom_headers: Mapping[str, str] | None = None
     attributes: dict[str, Any] | None = None
     # What a decorator names it: the header, in either direction, or the route.
     operation = ""
@@ -230,7 +229,7 @@ class Span(Unrecorded):
         self.start_ns = time_ns()
         self._started = perf_counter_ns()
         self.end_ns = 0
-        self.request: ServerRequest | ClientRequest | SideCall | Stream | None = None
+        self.request: ServerRequest | ClientRequest | SideCall | Stream | Message | None = None
         self.status = 0
         self.response_size = 0
         self.flags: tuple[str, ...] = ()

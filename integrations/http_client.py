@@ -39,13 +39,16 @@ def _endheaders(original: Callable[..., None]) -> Callable[..., None]:
             integration.failed(SITE, error)
         if outbound is None or outbound.span is None:
             return original(self, *args, **kwargs)
+        span = outbound.span
+        integration.note(span, "first_upstream_tx_byte_sent")
         try:
             original(self, *args, **kwargs)
         except BaseException as error:
             _failed(self, outbound, error, self.sock is not None)
             raise
         try:
-            outbound.span.peer = self.sock.getpeername()
+            integration.note(span, "last_upstream_tx_byte_sent")
+            span.peer = self.sock.getpeername()
         except (OSError, AttributeError):
             # The peer has gone already; the response will tell.
             return None
@@ -128,7 +131,15 @@ def _getresponse(original: Callable[..., Any]) -> Callable[..., Any]:
             raise
         try:
             setattr(self, EXCHANGE, None)
-            outbound.answered(Response(response.status, _VERSIONS.get(response.version, "")))
+            integration.note(outbound.span, "first_upstream_rx_byte_received")
+            wanted = integration.response_names()
+            headers = {
+                lower: value
+                for name, value in response.headers.raw_items()
+                if (lower := name.lower()) in wanted
+            }
+            protocol = _VERSIONS.get(response.version, "")
+            outbound.answered(Response(response.status, protocol, headers=headers))
             if response.isclosed():
                 outbound.end()
             else:
@@ -161,6 +172,8 @@ def _close_conn(original: Callable[..., None]) -> Callable[..., None]:
             return original(self, *args, **kwargs)
         finally:
             try:
+                if outbound.span is not None:
+                    integration.note(outbound.span, "last_upstream_rx_byte_received")
                 outbound.end()
             except Exception as error:
                 integration.failed(SITE, error)

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from autotrace import integration
-from autotrace.facts import CLIENT_GONE, CONNECTION_TERMINATION, ServerRequest
+from autotrace.facts import CLIENT_GONE, CONNECTION_TERMINATION, GrpcRequest, ServerRequest
 from autotrace.integration import CURRENT, Context, Inbound
 
 Environ = dict[str, Any]
@@ -49,6 +49,10 @@ def call(
             if inbound.span is not None:
                 inbound.span.request = _request(environ)
                 exchange = _Exchange(inbound, start_response)
+                if not inbound.span.request.size:
+                    integration.note(inbound.span, "last_downstream_rx_byte_received")
+            elif inbound.response_headers:
+                start_response = _telling(inbound, start_response)
     except Exception as error:
         integration.failed(SITE, error)
         inbound = None
@@ -114,6 +118,28 @@ def entry(method: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[byte
     return __call__
 
 
+def _telling(inbound: Inbound, start_response: StartResponse) -> StartResponse:
+    """The server's `start_response`, with headers of ours in the response."""
+
+    def telling(
+        status: str, headers: list[tuple[str, str]], *args: Any, **kwargs: Any
+    ) -> Callable[[bytes], object]:
+        return start_response(status, _told(headers, inbound), *args, **kwargs)
+
+    return telling
+
+
+def _told(headers: list[tuple[str, str]], inbound: Inbound) -> list[tuple[str, str]]:
+    """Response headers with those that the call tells, in place of the application's own."""
+    try:
+        told = inbound.response_headers
+        names = {name for name, _ in told}
+        return [*(pair for pair in headers if pair[0].lower() not in names), *told]
+    except Exception as error:
+        integration.failed(SITE, error)
+        return headers
+
+
 def _request(environ: Environ) -> ServerRequest:
     get = environ.get
     # As sent, where the server tells; else put together again (PEP 3333, URL Reconstruction).
@@ -127,7 +153,9 @@ def _request(environ: Environ) -> ServerRequest:
     if not host:
         host = f"{get('SERVER_NAME', '')}:{get('SERVER_PORT', '')}"
     length = get("CONTENT_LENGTH") or "0"
-    return ServerRequest(
+    kind = get("CONTENT_TYPE") or ""
+    grpc = kind.startswith("application/grpc") and integration.is_grpc(kind, target)
+    made = (GrpcRequest if grpc else ServerRequest)(
         get("REQUEST_METHOD", ""),
         get("wsgi.url_scheme", "http"),
         host,
@@ -135,10 +163,14 @@ def _request(environ: Environ) -> ServerRequest:
         get("SERVER_PROTOCOL", ""),
         get("REMOTE_ADDR") or "",
         get("HTTP_USER_AGENT", ""),
-        int(length) if length.isdecimal() else 0,
+        int(length) if length.isdecimal() and len(length) < 20 else 0,
         get("HTTP_X_ENVOY_DOWNSTREAM_SERVICE_CLUSTER", ""),
         get("HTTP_X_ENVOY_ORIGINAL_PATH", ""),
     )
+    if isinstance(made, GrpcRequest):
+        made.content_type = kind
+        made.timeout = get("HTTP_GRPC_TIMEOUT")
+    return made
 
 
 def _sent_by_server(body: object, environ: Environ) -> bool:
@@ -210,6 +242,8 @@ class _Exchange:
         self, status: str, headers: list[tuple[str, str]], *args: Any, **kwargs: Any
     ) -> Callable[[bytes], object]:
         """The server's `start_response`, overheard."""
+        if self._inbound.response_headers:
+            headers = _told(headers, self._inbound)
         write = self._start_response(status, headers, *args, **kwargs)
         self._status = status
         self._headers = headers
@@ -283,8 +317,14 @@ class _Exchange:
         head = isinstance(request, ServerRequest) and request.method == "HEAD"
         return head or self._status.startswith(("1", "204", "304"))
 
+    def note(self, instant: str) -> None:
+        """Notes one of Envoy's instants."""
+        if self._inbound.core.verbose and self._inbound.span is not None:
+            self._inbound.span.note(instant)
+
     def end(self, flags: tuple[str, ...]) -> None:
         """The response is over."""
+        self.note("last_downstream_tx_byte_sent")
         code = self._status[:3]
         size = 0 if self.bodiless() else self.size
         self._inbound.finish(int(code) if code.isdecimal() else 0, size, flags)
@@ -313,6 +353,7 @@ class _Body:
                 # What is not bytes the server will complain of, not we.
                 if type(chunk) is bytes:
                     exchange.size += len(chunk)
+                exchange.note("first_downstream_tx_byte_sent")
                 yield chunk
         except GeneratorExit:
             # The server has dropped us; close() tells the rest.

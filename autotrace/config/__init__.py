@@ -44,7 +44,8 @@ __all__ = [
 
 # What other parts of the agent read for themselves, before or without a configuration.
 OTHER_VARIABLES = {
-    FILE_VARIABLE: "A file of settings by their names, in JSON or YAML.",
+    FILE_VARIABLE: "A file of settings by their names, or of "
+    "[Envoy's or Istio's own configuration](envoy-configuration.md), in JSON or YAML.",
     "AUTOTRACE_ENABLED": "`0` leaves the process alone, as `AUTOTRACE_MODE=off` does.",
     "AUTOTRACE_SKIP_COMMANDS": "Comma list of programs that are left alone, beside pip and the "
     "like.",
@@ -90,6 +91,7 @@ LIGHTSTEP_MODE = values.names(("envoy", "lightstep", "b3", "trace_context"), ali
 OPENCENSUS_CONTEXT = values.names(
     ("trace_context", "grpc_trace_bin", "cloud_trace_context", "b3"), aliases={}
 )
+FORMAT = Kind("Envoy's format string", values.format_string)
 PROTOCOL = choice("http/protobuf", "http/json", later=("grpc",))
 OTLP = "OTEL_EXPORTER_OTLP_"
 TRACES = "OTEL_EXPORTER_OTLP_TRACES_"
@@ -309,14 +311,14 @@ class Config:
 
     operation: str = setting(
         "",
-        WORD,
+        FORMAT,
         "Names of server spans in Envoy's format, such as `%REQ(:METHOD)% %ROUTE%`; decorators "
         "then have no effect.",
         shown="the host",
         section="Names and tags",
     )
     upstream_operation: str = setting(
-        "", WORD, "Names of client spans in Envoy's format.", shown="the host"
+        "", FORMAT, "Names of client spans in Envoy's format.", shown="the host"
     )
     tags: str = setting(
         "envoy",
@@ -331,7 +333,8 @@ class Config:
     custom_tags: tuple[dict[str, Any], ...] = setting(
         (),
         Kind("JSON list", values.custom_tags),
-        "Envoy's custom tags: `literal`, `environment`, `request_header`. Example: "
+        "Envoy's custom tags: `literal`, `environment`, `request_header`, `metadata`, `value`. "
+        "Example: "
         '`[{"tag": "team", "literal": {"value": "red"}}]`.',
     )
     metadata: dict[str, Any] = setting(
@@ -392,8 +395,11 @@ class Config:
     zipkin_endpoint: str = setting(
         "http://localhost:9411/api/v2/spans",
         Kind("address", values.url),
-        "Collector of Zipkin v2 JSON.",
+        "Collector of Zipkin v2 spans.",
         otel=("OTEL_EXPORTER_ZIPKIN_ENDPOINT",),
+    )
+    zipkin_protocol: str = setting(
+        "http/json", choice("http/json", "http/protobuf"), "Encoding of Zipkin v2 spans."
     )
     zipkin_headers: dict[str, str] = setting(
         {}, PAIRS, "Headers of each request to the collector.", secret=True

@@ -250,6 +250,13 @@ def custom_tags(value: object, complain: Complain) -> tuple[dict[str, Any], ...]
     return parse(value, complain)
 
 
+def format_string(value: object, complain: Complain) -> str:
+    """Return one of Envoy's format strings."""
+    from autotrace.config.format_string import parse  # as for custom tags
+
+    return parse(as_text(value), complain)
+
+
 def routes(value: object, complain: Complain) -> tuple[dict[str, Any], ...]:
     """Return Envoy's routes, out of JSON where they come as text."""
     from autotrace.config.routes import parse  # as for custom tags

@@ -161,7 +161,7 @@ def open_zipkin(config: Config, resource: Resource) -> HttpReceiver:
     from autotrace.export import zipkin
 
     encode, content_type = zipkin.encode, zipkin.CONTENT_TYPE
-    if getattr(config, "zipkin_protocol", "") == "http/protobuf":
+    if config.zipkin_protocol == "http/protobuf":
         from autotrace.export import zipkin_proto
 
         encode, content_type = zipkin_proto.encode, zipkin_proto.CONTENT_TYPE

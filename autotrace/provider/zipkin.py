@@ -54,7 +54,8 @@ class Options:
     def from_config(cls, config: Config) -> Options:
         """The options that the settings describe."""
         return cls(
-            config.trace_id_128bit,
+            # Its ids have 64 bits unless somebody says otherwise.
+            config.trace_id_128bit and "trace_id_128bit" in config.sources,
             config.zipkin_shared_span_context,
             config.zipkin_trace_context_option,
         )
