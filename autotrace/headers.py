@@ -72,7 +72,17 @@ class Names:
     nothing where they come alone, and are not looked for at first.
     """
 
-    __slots__ = ("announcing", "environ", "environ_first", "environ_keys", "lower", "prefixes")
+    __slots__ = (
+        "announcing",
+        "environ",
+        "environ_first",
+        "environ_keys",
+        "lower",
+        "prefixes",
+        "raw",
+        "raw_first",
+        "raw_keys",
+    )
 
     def __init__(
         self,
@@ -87,6 +97,10 @@ class Names:
         # The likeliest first: what is found ends the search.
         first = sorted(self.lower - secondary, key=lambda name: _LIKELY.get(name, 2))
         self.environ_first = tuple(environ_key(name) for name in first)
+        # name in bytes -> name
+        self.raw = {name.encode("latin-1"): name for name in self.lower}
+        self.raw_keys = frozenset(self.raw)
+        self.raw_first = tuple(name.encode("latin-1") for name in first)
         # announcing header -> prefix of its family
         self.prefixes = dict(prefixes or {})
         self.announcing = frozenset(self.prefixes)
@@ -151,4 +165,46 @@ def capture_pairs(pairs: Iterable[tuple[str, str]], names: Names) -> Known:
         several = Repeated(known)
         several.repeated = repeated
         return several
+    return known
+
+
+def capture_bytes(pairs: Sequence[tuple[bytes, bytes]], names: Names) -> Known:
+    """The known headers of a list of pairs of bytes, names in lower case, repeated ones kept.
+
+    As `capture_environ`, it does in C what it does for every header.
+    """
+    values = dict(pairs)
+    if values.keys().isdisjoint(names.raw_first):
+        return NO_HEADERS
+    found = names.raw_keys.intersection(values)
+    spelled = names.raw
+    known = Known()
+    for key in found:
+        known[spelled[key]] = values[key].decode("latin-1")
+    if len(values) < len(pairs):
+        known = _with_repeated(pairs, found, spelled)
+    if not names.announcing.isdisjoint(known):
+        for announcing, prefix in names.prefixes.items():
+            if announcing in known:
+                start = prefix.encode("latin-1")
+                for name, value in islice(pairs, MANY):
+                    if name.startswith(start):
+                        known.setdefault(name.decode("latin-1"), value.decode("latin-1"))
+    return known
+
+
+def _with_repeated(
+    pairs: Sequence[tuple[bytes, bytes]], found: Set[bytes], spelled: Mapping[bytes, str]
+) -> Known:
+    """The headers of these names, of which some may have come more than once."""
+    known = Repeated()
+    repeated: list[tuple[str, str]] = []
+    for key, value in pairs:
+        if key in found:
+            name = spelled[key]
+            if name not in known:
+                known[name] = value.decode("latin-1")
+            elif len(repeated) < _MOST_REPEATED:
+                repeated.append((name, value.decode("latin-1")))
+    known.repeated = repeated
     return known

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autotrace.headers import Known, Names, capture_environ, capture_pairs
+from autotrace.headers import Known, Names, capture_bytes, capture_environ, capture_pairs
 
 NAMES = Names(("traceparent", "tracestate", "uber-trace-id"), {"uber-trace-id": "uberctx-"})
 
@@ -44,6 +44,25 @@ def test_pairs_keep_repeated_names_in_their_order() -> None:
 
 def test_pairs_give_the_family_too() -> None:
     known = capture_pairs([("Uberctx-A", "b"), ("Uber-Trace-Id", "1:2:0:1")], NAMES)
+    assert known == {"uber-trace-id": "1:2:0:1", "uberctx-a": "b"}
+
+
+def test_bytes_give_only_known_names() -> None:
+    assert capture_bytes([(b"host", b"h"), (b"traceparent", b"00-\xe4")], NAMES) == {
+        "traceparent": "00-\xe4"
+    }
+    assert capture_bytes([(b"host", b"h")], NAMES) == {}
+
+
+def test_bytes_keep_repeated_names_in_their_order() -> None:
+    pairs = [(b"tracestate", b"a=1"), (b"cookie", b"c"), (b"tracestate", b"b=2"), (b"cookie", b"d")]
+    known = capture_bytes(pairs, NAMES)
+    assert known == {"tracestate": "a=1"}
+    assert known.all("tracestate") == ["a=1", "b=2"]
+
+
+def test_bytes_give_the_family_too() -> None:
+    known = capture_bytes([(b"uberctx-a", b"b"), (b"uber-trace-id", b"1:2:0:1")], NAMES)
     assert known == {"uber-trace-id": "1:2:0:1", "uberctx-a": "b"}
 
 
