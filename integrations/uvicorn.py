@@ -1,6 +1,7 @@
-"""uvicorn raises the signal that stopped it again, with Python's default handler in place.
+"""uvicorn: where its protocols hand a request to the application, and its end.
 
-So the process dies of SIGTERM and nothing registered with `atexit` runs: what was finished is
+When a signal has stopped it, it raises that signal again with Python's default handler in place. So
+the process dies of SIGTERM and nothing registered with `atexit` runs: what was finished is
 delivered before.
 """
 
@@ -12,11 +13,47 @@ from typing import Any
 
 from autotrace import integration
 from autotrace.integration import Patches
+from autotrace.integrations import asgi
+
+SITE = integration.site("uvicorn")
 
 
 def patch(module: ModuleType, patches: Patches) -> None:
-    """Patches the last thing that a server does before it raises the signal."""
-    patches.replace(module.Server, "shutdown", _shutdown)
+    """Patches the server's end, or the method of a protocol that calls the application."""
+    if module.__name__ == "uvicorn.server":
+        patches.replace(module.Server, "shutdown", _shutdown)
+    elif hasattr(module, "RequestResponseCycle"):
+        patches.replace(module.RequestResponseCycle, "run_asgi", _run_http)
+    else:
+        for found in list(vars(module).values()):
+            if isinstance(found, type) and "run_asgi" in vars(found):
+                patches.replace(found, "run_asgi", _run_websocket)
+
+
+def _run_http(original: Callable[..., Any]) -> Callable[..., Any]:
+    def run_asgi(self: Any, app: Any, *args: Any, **kwargs: Any) -> Any:
+        handed = app
+        try:
+            if not SITE.off:
+                # A send to a client that has left does nothing, and says nothing either.
+                handed = asgi.around(app, eager=True, has_left=lambda: self.disconnected)
+        except Exception as error:
+            integration.failed(SITE, error)
+        return original(self, handed, *args, **kwargs)
+
+    return run_asgi
+
+
+def _run_websocket(original: Callable[..., Any]) -> Callable[..., Any]:
+    def run_asgi(self: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            if not SITE.off:
+                self.app = asgi.around(self.app)
+        except Exception as error:
+            integration.failed(SITE, error)
+        return original(self, *args, **kwargs)
+
+    return run_asgi
 
 
 def _shutdown(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,0 +1,348 @@
+"""The ASGI protocol, once for all servers and frameworks.
+
+A call lasts until its response is complete or the peer left; what the application does after that,
+its background tasks, still runs in the context. Of a websocket the handshake is the call: it ends
+when the application accepts or refuses, and its messages are nobody's business. `send` and
+`receive` are handed on as they are, unless the call is recorded or its response has to tell
+something.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from autotrace import integration
+from autotrace.facts import CLIENT_GONE, CONNECTION_TERMINATION, GrpcRequest, ServerRequest
+from autotrace.integration import CURRENT, Inbound
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[..., Awaitable[None]]
+Headers = Sequence[tuple[bytes, bytes]]
+
+SITE = integration.site("asgi")
+# In the scope from the outermost layer on, so that those below make no second span.
+MARK = "autotrace.call"
+
+_BODILESS = frozenset((204, 304))
+# Whole files, which a server that offers these sends by itself.
+_FILES = frozenset(("http.response.pathsend", "http.response.zerocopysend"))
+_GONE = frozenset(("http.disconnect", "websocket.disconnect"))
+# Classes by name, since libraries of other loops have their own.
+_CANCELED = frozenset(("CancelledError", "Cancelled", "GeneratorExit"))
+
+
+def around(
+    original: Application,
+    at: int = 0,
+    eager: bool = False,
+    has_left: Callable[[], bool] | None = None,
+) -> Application:
+    """An application as one that makes each of its calls an inbound one.
+
+    `at`: the place of the scope among its arguments. `eager`: the server sends the head of a
+    response at once; the specification has it wait for the body. `has_left`: whether the server
+    knows that the client is gone, for applications that never ask.
+    """
+
+    # A coroutine function, as servers tell ASGI's two versions apart by that.
+    async def __call__(*args: Any, **kwargs: Any) -> Any:
+        inbound: Inbound | None = None
+        exchange: _Exchange | None = None
+        try:
+            scope = kwargs.get("scope") if kwargs else args[at]
+            if not SITE.off and scope is not None:
+                kind = scope["type"]
+                if (kind == "http" or kind == "websocket") and not (
+                    MARK in scope and integration.is_serving(scope[MARK])
+                ):
+                    inbound = _begun(scope)
+                    if inbound is not None:
+                        context = integration.serving(inbound)
+                        scope[MARK] = inbound
+                        if inbound.span is not None:
+                            inbound.span.request = _request(scope)
+                            exchange = _Exchange(inbound, scope, eager, has_left)
+                        elif inbound.response_headers:
+                            exchange = _Exchange(inbound, scope, eager, has_left)
+            if exchange is not None:
+                if kwargs:
+                    replaced = exchange.between(kwargs["receive"], kwargs["send"])
+                    kwargs = {**kwargs, "receive": replaced[0], "send": replaced[1]}
+                else:
+                    replaced = exchange.between(args[at + 1], args[at + 2])
+                    args = (*args[: at + 1], *replaced, *args[at + 3 :])
+        except Exception as error:
+            integration.failed(SITE, error)
+            inbound = exchange = None
+        if inbound is None:
+            return await original(*args, **kwargs)
+
+        before = CURRENT.get()
+        CURRENT.set(context)
+        try:
+            if exchange is None:
+                return await original(*args, **kwargs)
+            try:
+                result = await original(*args, **kwargs)
+            except BaseException as error:
+                exchange.raised(error)
+                raise
+            exchange.returned()
+            return result
+        finally:
+            CURRENT.set(before)
+
+    return __call__
+
+
+def entry(method: Application) -> Application:
+    """A framework's `__call__(self, scope, receive, send)`, as one inbound call."""
+    return around(method, 1)
+
+
+def handed_over(application: Application) -> Application:
+    """The application as a server is to call it; anything but the call goes to the original."""
+    # See `wsgi.handed_over`.
+    from wrapt import FunctionWrapper
+
+    if isinstance(application, FunctionWrapper):
+        return application
+
+    def hand_over(
+        wrapped: Application, instance: object, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Awaitable[None]:
+        return around(wrapped)(*args, **kwargs)
+
+    handed: Application = FunctionWrapper(application, hand_over)
+    return handed
+
+
+def _begun(scope: Scope) -> Inbound | None:
+    client = scope.get("client")
+    return integration.inbound_raw(
+        scope["headers"], lambda: _place(scope), client[0] if client else ""
+    )
+
+
+def _place(scope: Scope) -> tuple[str, str, str]:
+    """Host, method, and path with query, to decide by."""
+    host: bytes = dict(scope["headers"]).get(b"host", b"")
+    path = scope.get("path", "")
+    query = scope.get("query_string")
+    return (
+        host.decode("latin-1"),
+        scope.get("method", "GET"),
+        f"{path}?{query.decode('latin-1')}" if query else path,
+    )
+
+
+def _request(scope: Scope) -> ServerRequest:
+    fields: dict[bytes, bytes] = dict(scope["headers"])
+    get = scope.get
+
+    def field(name: bytes) -> str:
+        value = fields.get(name)
+        return "" if value is None else value.decode("latin-1")
+
+    raw = get("raw_path")
+    # As sent, where the server tells. Some older ones leave the query in it.
+    target = (
+        raw.partition(b"?")[0].decode("latin-1")
+        if raw
+        else quote(get("path", ""), "/:@!$&'()*+,;=~")
+    )
+    query = get("query_string")
+    if query:
+        target = f"{target}?{query.decode('latin-1')}"
+    host = field(b"host")
+    server = get("server")
+    if not host and server:
+        host = f"{server[0]}:{server[1]}"
+    length = field(b"content-length")
+    kind = field(b"content-type")
+    client = get("client")
+    scheme = get("scheme") or "http"
+    made = (GrpcRequest if integration.is_grpc(kind, target) else ServerRequest)(
+        get("method", "GET"),
+        # A websocket begins as a request of HTTP.
+        {"ws": "http", "wss": "https"}.get(scheme, scheme),
+        host,
+        target,
+        f"HTTP/{get('http_version', '1.1')}",
+        client[0] if client else "",
+        field(b"user-agent"),
+        int(length) if length.isdecimal() and len(length) < 20 else 0,
+        field(b"x-envoy-downstream-service-cluster"),
+        field(b"x-envoy-original-path"),
+    )
+    if isinstance(made, GrpcRequest):
+        made.content_type = kind
+        made.timeout = field(b"grpc-timeout") or None
+    return made
+
+
+class _Exchange:
+    """What is learnt of the response of a recorded call, between application and server."""
+
+    __slots__ = (
+        "_answering",
+        "_bodiless",
+        "_complete",
+        "_eager",
+        "_ended",
+        "_gone",
+        "_has_left",
+        "_inbound",
+        "_length",
+        "_receive",
+        "_send",
+        "_size",
+        "_status",
+        "_trailers",
+    )
+
+    def __init__(
+        self, inbound: Inbound, scope: Scope, eager: bool, has_left: Callable[[], bool] | None
+    ) -> None:
+        self._inbound = inbound
+        self._eager = eager
+        self._has_left = has_left
+        self._status = 0
+        self._size = 0
+        self._length = 0
+        self._bodiless = scope.get("method") == "HEAD"
+        # Whether something of the body was sent, by when the server has sent the head too.
+        self._answering = False
+        self._trailers = False
+        self._complete = False
+        self._ended = False
+        self._gone = False
+
+    def between(self, receive: Receive, send: Send) -> tuple[Receive, Send]:
+        """What the application is handed in place of the server's."""
+        self._receive = receive
+        self._send = send
+        return self.receive, self.send
+
+    async def receive(self) -> Message:
+        """The server's `receive`, overheard."""
+        message = await self._receive()
+        try:
+            if message["type"] in _GONE:
+                # Every call ends so, once its response is complete.
+                if not self._complete:
+                    self._gone = True
+            elif not self._complete and not message.get("more_body"):
+                self._note("last_downstream_rx_byte_received")
+        except Exception as error:
+            integration.failed(SITE, error)
+        return message
+
+    async def send(self, message: Message) -> None:
+        """The server's `send`, overheard."""
+        if self._ended:
+            return await self._send(message)
+        try:
+            message = self._heard(message)
+        except Exception as error:
+            integration.failed(SITE, error)
+        try:
+            result = await self._send(message)
+        except BaseException as error:
+            self._complete = False
+            # So the specification has servers say that nobody is there any more.
+            self._gone = self._gone or isinstance(error, OSError)
+            raise
+        if self._complete and not self._ended:
+            self._over()
+        return result
+
+    def _heard(self, message: Message) -> Message:
+        """Notes what is said; the message to send, which may be told more in."""
+        kind = message["type"]
+        if kind == "http.response.body" or kind == "websocket.http.response.body":
+            self._size += len(message.get("body", b""))
+            if not self._answering:
+                self._note("first_downstream_tx_byte_sent")
+            self._answering = True
+            self._complete = not message.get("more_body") and not self._trailers
+        elif kind == "http.response.start" or kind == "websocket.http.response.start":
+            self._status = int(message["status"])
+            self._trailers = bool(message.get("trailers"))
+            for name, value in message.get("headers", ()):
+                if name == b"content-length" and value.isdigit():
+                    self._length = int(value)
+            return self._told(message)
+        elif kind == "websocket.accept":
+            self._status = 101
+            self._complete = True
+            return self._told(message)
+        elif kind == "websocket.close":
+            # Instead of accepting it.
+            self._status = 403
+            self._complete = True
+        elif kind in _FILES:
+            self._size += self._length
+            self._answering = self._complete = True
+        elif kind == "http.response.trailers":
+            self._complete = not message.get("more_trailers")
+        return message
+
+    def _told(self, message: Message) -> Message:
+        """The head of the response, with what the call tells in place of the application's own."""
+        told = self._inbound.response_headers
+        if not told:
+            return message
+        ours = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in told]
+        names = {name for name, _ in ours}
+        others = [pair for pair in message.get("headers", ()) if pair[0].lower() not in names]
+        return {**message, "headers": [*others, *ours]}
+
+    def returned(self) -> None:
+        """The application is done."""
+        if not self._ended:
+            self._over()
+
+    def raised(self, error: BaseException) -> None:
+        """The application raised. After its response that is no part of the call any more."""
+        if self._ended:
+            return
+        try:
+            if type(error).__name__ in _CANCELED:
+                self._gone = True
+            if not self._gone:
+                self._inbound.raised(error)
+        except Exception as fault:
+            integration.failed(SITE, fault)
+        self._over()
+
+    def _over(self) -> None:
+        """Ends the call: its response is complete, or never will be."""
+        self._ended = True
+        try:
+            if self._complete:
+                self._note("last_downstream_tx_byte_sent")
+            flags: tuple[str, ...] = ()
+            if self._gone or (self._has_left is not None and self._has_left()):
+                flags = (CLIENT_GONE,)
+            elif not self._complete:
+                if self._status and (self._answering or self._eager):
+                    flags = (CONNECTION_TERMINATION,)
+                else:
+                    # The server answers for the application.
+                    self._status, self._size = 500, 0
+            if self._bodiless or self._status in _BODILESS:
+                self._size = 0
+            self._inbound.finish(self._status, self._size, flags)
+        except Exception as error:
+            integration.failed(SITE, error)
+
+    def _note(self, instant: str) -> None:
+        """Notes one of Envoy's instants."""
+        if self._inbound.core.verbose and self._inbound.span is not None:
+            self._inbound.span.note(instant)

@@ -1,0 +1,48 @@
+"""Starlette: its entry as an ASGI application, and the route that it found, through all mounts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from autotrace import integration
+from autotrace.facts import ServerRequest
+from autotrace.integration import Patches
+from autotrace.integrations import asgi
+
+SITE = integration.site("starlette")
+# What a mount's template ends in, in place of the path within it.
+_REST = "/{path}"
+
+
+def patch(module: ModuleType, patches: Patches) -> None:
+    """Patches the application's call, and where a route is handed the request."""
+    if module.__name__ == "starlette.applications":
+        patches.replace(module.Starlette, "__call__", asgi.entry)
+        return
+    for kind in (module.Route, module.WebSocketRoute, module.Mount):
+        patches.replace(kind, "handle", _handle)
+
+
+def _handle(original: Callable[..., Any]) -> Callable[..., Any]:
+    # The coroutine is the original's own: awaiting it costs nothing more.
+    def handle(self: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            if not SITE.off:
+                found(self)
+        except Exception as error:
+            integration.failed(SITE, error)
+        return original(self, *args, **kwargs)
+
+    return handle
+
+
+def found(route: Any) -> None:
+    """Tells the call that is served of a route, below the mounts that were found before."""
+    call = integration.served_call()
+    if call is None or call.span is None:
+        return
+    request = call.span.request
+    if isinstance(request, ServerRequest):
+        request.route = request.route.removesuffix(_REST) + route.path_format
