@@ -1,0 +1,21 @@
+"""Falcon: its entry as a WSGI application, and the template of the URI that it routed by."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+from autotrace import integration
+from autotrace.integration import Patches
+from autotrace.integrations import wsgi
+
+
+def patch(module: ModuleType, patches: Patches) -> None:
+    """Patches the application's call, and what looks for its responder, also that of ASGI."""
+    patches.replace(module.App, "__call__", wsgi.entry)
+    patches.replace(module.App, "_get_responder", integration.routed("falcon", _route))
+
+
+def _route(found: tuple[Any, ...], app: object, request: object) -> str | None:
+    template: str | None = found[3]
+    return template
