@@ -6,9 +6,11 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from autotrace.messages import inbound as inbound
+    from autotrace.messages import outbound_headers as outbound_headers
     from autotrace.start import start as start
 
-__all__ = ["start"]
+__all__ = ["inbound", "outbound_headers", "start"]
 __version__ = "0.1.0"
 
 
@@ -28,9 +30,13 @@ __path__ += _checkout(os.path.dirname(os.path.abspath(__file__)))
 
 
 def __getattr__(name: str) -> object:
-    """Load `start` when it is asked for: importing the package alone starts nothing."""
+    """Load what is asked for: importing the package alone loads and starts nothing."""
     if name == "start":
         import autotrace.start
 
         return autotrace.start
+    if name in ("inbound", "outbound_headers"):
+        import autotrace.messages
+
+        return getattr(autotrace.messages, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

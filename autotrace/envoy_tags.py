@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from autotrace import grpc_status, response_flags
+from autotrace import grpc_status, message_tags, response_flags
 from autotrace.cluster import cluster
-from autotrace.facts import ClientRequest, GrpcRequest, ServerRequest, SideCall, Stream
+from autotrace.facts import ClientRequest, GrpcRequest, Message, ServerRequest, SideCall, Stream
 from autotrace.operation import origin_form
 from autotrace.span import CLIENT, Span
 
@@ -32,6 +32,8 @@ def write(span: Span, tags: Tags, max_path_length: int, custom: Custom | None) -
     elif isinstance(request, SideCall):
         side_call(span, request, tags)
         return
+    elif isinstance(request, Message):
+        message(span, request, tags)
     if custom is not None:
         custom(span, tags)
     if span.grpc and span.kind != CLIENT:
@@ -108,6 +110,17 @@ def generic(span: Span, request: Stream, tags: Tags) -> None:
         tags["upstream_address"] = called
         if span.kind == CLIENT:
             tags["peer.address"] = called
+
+
+def message(span: Span, request: Message, tags: Tags) -> None:
+    """Writes the fields of work that came as a message, which Envoy never sees: those that fit."""
+    if span.request_id:
+        tags["guid:x-request-id"] = span.request_id
+    message_tags.write(request, tags)
+    tags["component"] = "proxy"
+    if span.reason:
+        tags["error"] = "true"
+        tags["error.reason"] = span.reason
 
 
 def _http_response(span: Span, tags: Tags) -> None:

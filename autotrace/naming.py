@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from autotrace import operation as op
 from autotrace.cluster import cluster
-from autotrace.facts import ClientRequest, ServerRequest, SideCall
+from autotrace.facts import ClientRequest, Message, ServerRequest, SideCall
 from autotrace.span import CLIENT, Span
 
 if TYPE_CHECKING:
@@ -76,6 +76,8 @@ class Naming:
         request = span.request
         if isinstance(request, SideCall):
             return op.side_operation(request.cluster)
+        if isinstance(request, Message):
+            return request.name or request.destination or request.system
         if isinstance(request, ServerRequest):
             if self._substitute is None:
                 return op.server_operation(request)

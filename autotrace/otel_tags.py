@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from autotrace.facts import ClientRequest, ServerRequest
+from autotrace import message_tags
+from autotrace.facts import ClientRequest, Message, ServerRequest
 from autotrace.operation import authority, destination, origin_form
 from autotrace.span import Span
 
@@ -21,6 +22,10 @@ def write(span: Span, tags: Tags) -> None:
         _server(span, request, tags)
     elif isinstance(request, ClientRequest):
         _client(span, request, tags)
+    elif isinstance(request, Message):
+        message_tags.write(request, tags)
+        if span.reason:
+            tags["error.type"] = span.reason.partition(":")[0]
     if span.grpc:
         status = span.grpc[-1][0]
         tags["rpc.system"] = "grpc"

@@ -58,6 +58,12 @@ def warm() -> bool:
     return _state == "warm"
 
 
+def wake() -> None:
+    """Begin at once, where the hook waits for a library: the program asks for us by itself."""
+    if _finder is not None and _state == "cold":
+        _one_at_a_time(warm)
+
+
 def state() -> str:
     """Return `cold`, `warm`, `off` or `failed`, for `doctor`."""
     return _state

@@ -12,7 +12,7 @@ from typing import Any
 
 from autotrace import envoy_tags, grpc_status, otel_tags
 from autotrace.custom_tags import CustomTags
-from autotrace.facts import SideCall, Stream
+from autotrace.facts import Message, SideCall, Stream
 from autotrace.naming import Naming
 from autotrace.span import CLIENT, ERROR, UNSET, Event, Span
 from autotrace.verbose_events import verbose_events
@@ -75,7 +75,7 @@ class Reading:
             return self._status(span.kind, fields)
         if span.grpc and grpc_status.is_failure(span.kind, span.grpc[-1][0]):
             return ERROR
-        if isinstance(request, (SideCall, Stream)):
+        if isinstance(request, (Message, SideCall, Stream)):
             return ERROR if span.reason else UNSET
         worst = 400 if span.kind == CLIENT else 500
         failed = span.reason or not span.status or span.status >= worst

@@ -1,0 +1,60 @@
+"""The headers that a message takes along: those of what is current, without a span of its own.
+
+Whoever takes the message out of its queue makes the span. Where nothing is current nothing is
+taken along, so that the receiver begins the trace: a span that nobody makes would be its parent.
+"""
+
+from __future__ import annotations
+
+from opentelemetry import trace
+
+from autotrace import context as ctx
+from autotrace.call import Inbound, Outbound
+from autotrace.context import CALL, SPAN, Context, suppressed
+from autotrace.core import Core
+from autotrace.own_baggage import with_own_baggage
+from autotrace.span import Span
+
+
+def carried(core: Core, context: Context) -> Outbound | None:
+    """The headers for a message that is sent in this context; None leaves it as it is."""
+    if len(context) > 2 and suppressed(context):
+        return None
+    call = context.get(CALL)
+    if core.propagating:
+        return call.passive() if type(call) is Inbound else None
+    current = context.get(SPAN)
+    if type(current) is Inbound:
+        outbound = current.passive()
+    else:
+        sender = _sender(core, current, call)
+        if sender is None:
+            return None
+        outbound = core.unrecorded(*sender)
+    return with_own_baggage(outbound, context, call) if ctx.BAGGAGE else outbound
+
+
+def _sender(core: Core, current: object, call: object) -> tuple[Inbound, Inbound] | None:
+    """The ids of the current span, and the call that it belongs to."""
+    if type(current) is Span:
+        if not isinstance(current.call, Inbound):
+            return None
+        identity = _of(core, current.call)
+        identity.trace_id, identity.span_id = current.trace_id, current.span_id
+        identity.parent_id, identity.tracestate = current.parent_id, current.tracestate
+        identity.sampled, identity.random = current.sampled, current.random
+        return identity, current.call
+    if isinstance(current, trace.Span) and current.get_span_context().is_valid:
+        # A span that the program's own provider made.
+        above = current.get_span_context()
+        identity = _of(core, call if isinstance(call, Inbound) else core.root())
+        identity.trace_id = trace.format_trace_id(above.trace_id)
+        identity.span_id = trace.format_span_id(above.span_id)
+        identity.tracestate = above.trace_state.to_header() if above.trace_state else ""
+        identity.sampled = int(above.trace_flags.sampled)
+        return identity, call if isinstance(call, Inbound) else identity
+    return None
+
+
+def _of(core: Core, call: Inbound) -> Inbound:
+    return Inbound(core, call.known, call.plan)
