@@ -40,12 +40,18 @@ MANIFEST: tuple[Row, ...] = (
     Row("flask", ("flask.app",), "flask>=2.2,<4", "in", "Flask: entry and route"),
     Row(
         "django",
-        ("django.core.handlers.base", "django.core.handlers.wsgi"),
+        ("django.core.handlers.base", "django.core.handlers.wsgi", "django.core.handlers.asgi"),
         "django>=3.2",
         "in",
-        "Django: WSGI entry and route",
+        "Django: WSGI and ASGI entries, and route",
     ),
-    Row("falcon", ("falcon.app",), "falcon>=3", "in", "Falcon: WSGI entry and route"),
+    Row(
+        "falcon",
+        ("falcon.app", "falcon.asgi.app"),
+        "falcon>=3",
+        "in",
+        "Falcon: WSGI and ASGI entries, and route",
+    ),
     Row("bottle", ("bottle",), "bottle>=0.12", "in", "Bottle: entry and route"),
     Row(
         "pyramid",
@@ -133,6 +139,7 @@ MANIFEST: tuple[Row, ...] = (
         "aiohttp.web: entry and route",
     ),
     Row("urllib3", ("urllib3.connectionpool",), "urllib3>=1.26,<3", "out", "every attempt"),
+    Row("httpcore", ("httpcore",), "httpcore>=0.17", "out", "httpx too: every hop, HTTP/1.1 and 2"),
     Row("http_client", ("http.client",), "", "out", "http.client and all that stands on it"),
     Row(
         "opentelemetry",

@@ -1,4 +1,4 @@
-"""Django: its entry as a WSGI application, and the route of the view that it resolved.
+"""Django: its entries as WSGI and ASGI applications, and the route of the view that it resolved.
 
 Nothing here reads Django's settings: a program may configure them later than it imports Django.
 `django.test.Client` calls views without an entry, so that tests see what they see without us.
@@ -11,13 +11,15 @@ from typing import Any
 
 from autotrace import integration
 from autotrace.integration import Patches
-from autotrace.integrations import wsgi
+from autotrace.integrations import asgi, wsgi
 
 
 def patch(module: ModuleType, patches: Patches) -> None:
     """Patches the handlers of both protocols, and what they resolve the view by."""
     if module.__name__ == "django.core.handlers.wsgi":
         patches.replace(module.WSGIHandler, "__call__", wsgi.entry)
+    elif module.__name__ == "django.core.handlers.asgi":
+        patches.replace(module.ASGIHandler, "__call__", asgi.entry)
     else:
         resolved = integration.routed("django", _route)
         patches.replace(module.BaseHandler, "resolve_request", resolved)
