@@ -30,11 +30,14 @@ LAYERS = (
         "attempt",
         "wanted_headers",
         "known_names",
+        "message_tags",
     },
     {"call"},
     {"own_baggage"},
     {"core"},
+    {"carried", "log_fields"},
     {"integration"},
+    {"messages"},
 )
 # Parts beside the layers, and all that each may know.
 BESIDE = {
