@@ -20,7 +20,9 @@ from autotrace.failure import classify
 from autotrace.grpc_status import is_request as is_grpc
 from autotrace.guard import failed, log, site
 from autotrace.headers import capture_bytes, capture_environ, capture_pairs
+from autotrace.log_fields import NAMES as LOG_NAMES
 from autotrace.log_fields import NOTHING, Fields, fields
+from autotrace.log_fields import OTEL_NAMES as LOG_OTEL_NAMES
 from autotrace.patches import Patches
 from autotrace.signatures import is_signed
 from autotrace.span import CONSUMER
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 __all__ = (
     "CURRENT",
     "EXCHANGE",
+    "LOG_NAMES",
+    "LOG_OTEL_NAMES",
     "Answer",
     "Context",
     "Exchange",
@@ -190,11 +194,9 @@ def server_request(
     peer: str,
     header: Callable[[str, str], str],
 ) -> ServerRequest:
-    """The facts of a request, some of them read by `header(name, default)`."""
-    kind = header("Content-Type", "")
-    grpc = kind.startswith("application/grpc") and is_grpc(kind, target)
-    length = header("Content-Length", "0")
-    made = (GrpcRequest if grpc else ServerRequest)(
+    """The facts of a request, the rest of them read by `header(name, default)`."""
+    length = header("Content-Length", "")
+    return ServerRequest(
         method,
         scheme,
         host,
@@ -206,9 +208,6 @@ def server_request(
         header("x-envoy-downstream-service-cluster", ""),
         header("x-envoy-original-path", ""),
     )
-    if isinstance(made, GrpcRequest):
-        made.content_type, made.timeout = kind, header("grpc-timeout", "") or None
-    return made
 
 
 def is_serving(call: object) -> bool:

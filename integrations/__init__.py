@@ -157,4 +157,5 @@ MANIFEST: tuple[Row, ...] = (
         "ThreadPoolExecutor",
         passive=True,
     ),
+    Row("logging", ("logging",), "", "log", "ids on every log record", passive=True),
 )

@@ -148,6 +148,12 @@ class Config:
         choice("inherit", "none"),
         "Whether Python programs that this one starts are traced too.",
     )
+    child_environment: bool = setting(
+        False,
+        BOOLEAN,
+        "Programs that this one starts find the trace in their environment: `TRACEPARENT`, "
+        "`BAGGAGE`, `X_REQUEST_ID` and the like; one that starts with it set continues that trace.",
+    )
     log_level: str = setting(
         "warning",
         choice("debug", "info", "warning", "error", "off"),
@@ -345,6 +351,21 @@ class Config:
     )
     verbose: bool = setting(
         False, BOOLEAN, "Note on server spans when each part of a request and response passed."
+    )
+
+    log_correlation: str = setting(
+        "on",
+        choice("on", "otel", "off"),
+        "Log records tell `trace_id`, `span_id`, `trace_flags` and `request_id`, empty outside a "
+        "request; with `otel` also `otelTraceID`, `otelSpanID` and `otelTraceSampled`.",
+        section="Logs",
+    )
+    log_format: str = setting(
+        "",
+        WORD,
+        "Format of log lines in place of the program's, where its handlers have a plain "
+        "`logging.Formatter` or none. Example: `%(levelname)s [%(trace_id)s] %(message)s`.",
+        shown="the program's own",
     )
 
     exporter: tuple[str, ...] = setting(
