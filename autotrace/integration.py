@@ -15,7 +15,7 @@ from autotrace.call import Inbound, Outbound
 from autotrace.carried import carried
 from autotrace.context import CURRENT, Context
 from autotrace.core import Core, configured
-from autotrace.facts import ClientRequest, GrpcRequest, Message, Response, ServerRequest
+from autotrace.facts import ClientRequest, Message, Response, ServerRequest
 from autotrace.failure import classify
 from autotrace.grpc_status import is_request as is_grpc
 from autotrace.guard import failed, log, site
@@ -70,6 +70,7 @@ __all__ = (
     "served_call",
     "site",
     "story",
+    "tell_grpc_status",
     "tell_route",
     "tracer",
 )
@@ -246,6 +247,11 @@ def tell_route(span: Span, route: str) -> None:
     """The framework's template of the path, for the span of a request."""
     if isinstance(span.request, ServerRequest):
         span.request.route = route
+
+
+def tell_grpc_status(span: Span, status: int, message: str) -> None:
+    """The status of a gRPC call, and its message unless that is empty."""
+    span.grpc = ((str(status), message or None),)
 
 
 def routed(
