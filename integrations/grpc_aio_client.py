@@ -1,0 +1,78 @@
+"""grpc.aio's clients: every call, made of the metadata that the program's interceptors left.
+
+A call ends with its status, which also comes when it is cancelled or nobody holds it any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from types import ModuleType
+from typing import Any
+
+from autotrace import integration
+from autotrace.facts import ClientRequest
+from autotrace.integration import Outbound, Patches
+from autotrace.integrations import grpc_outbound
+
+SITE = integration.site("grpc_aio_client")
+
+
+def patch(module: ModuleType, patches: Patches) -> None:
+    """Patches how a call is made, of each of the four kinds."""
+    for name in ("UnaryUnaryCall", "UnaryStreamCall", "StreamUnaryCall", "StreamStreamCall"):
+        patches.replace(getattr(module, name), "__init__", _init)
+
+
+def _init(original: Callable[..., None]) -> Callable[..., None]:
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        outbound: Outbound | None = None
+        try:
+            outbound = None if SITE.off else integration.outbound(_request, (args, kwargs))
+            if outbound is not None:
+                args = grpc_outbound.put_on(args, kwargs, outbound)
+        except Exception as error:
+            integration.failed(SITE, error)
+        if outbound is None or outbound.span is None:
+            return original(self, *args, **kwargs)
+        try:
+            original(self, *args, **kwargs)
+        except BaseException as error:
+            _failed(outbound, error)
+            raise
+        try:
+            # Not through the call itself, which would be held by what is called back then, and so
+            # not be cancelled when the program drops it.
+            call = self._cython_call
+            call.add_done_callback(partial(_ended, outbound, call))
+        except Exception as error:
+            integration.failed(SITE, error)
+        return None
+
+    return __init__
+
+
+def _request(arguments: tuple[tuple[Any, ...], dict[str, Any]]) -> ClientRequest:
+    # request, deadline, metadata, credentials, wait_for_ready, channel, method, ...
+    args, kwargs = arguments
+    channel = args[5] if len(args) > 5 else kwargs["channel"]
+    method = args[6] if len(args) > 6 else kwargs["method"]
+    # Channels of older versions do not say where they lead.
+    target = getattr(channel, "target", b"")
+    return grpc_outbound.request(target.decode(), method.decode())
+
+
+def _failed(outbound: Outbound, error: BaseException) -> None:
+    try:
+        outbound.failed(integration.classify(error, False))
+    except Exception as fault:
+        integration.failed(SITE, fault)
+
+
+def _ended(outbound: Outbound, call: Any) -> None:
+    try:
+        status = call._status
+        canceled = call.is_locally_cancelled()
+        grpc_outbound.ended(outbound, int(status.code()), status.details() or "", canceled)
+    except Exception as error:
+        integration.failed(SITE, error)

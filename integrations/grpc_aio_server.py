@@ -1,0 +1,163 @@
+"""grpc.aio's servers: a call lasts as long as the task that serves it.
+
+They are written in Cython, whose functions look each other up by name like Python's. The task has
+a context of its own, in which interceptors and the handler run: ours is set in it and never taken
+back.
+"""
+
+from __future__ import annotations
+
+from asyncio import current_task
+from collections.abc import Awaitable, Callable
+from functools import partial
+from types import ModuleType
+from typing import Any
+
+from autotrace import integration
+from autotrace.integration import CURRENT, Inbound, Patches
+from autotrace.integrations import grpc_inbound
+
+SITE = integration.site("grpc_aio_server")
+# On the inbound call.
+CALL = "_autotrace_grpc"
+
+
+def patch(module: ModuleType, patches: Patches) -> None:
+    """Patches where a handler is looked for, is run, and what is sent of its answer."""
+    cygrpc = module.cygrpc
+    patches.replace(cygrpc, "_find_method_handler", _find_method_handler)
+    for name in ("_finish_handler_with_unary_response", "_finish_handler_with_stream_responses"):
+        patches.replace(cygrpc, name, _finish_handler)
+    patches.replace(cygrpc, "_send_error_status_from_server", _send_error_status)
+    patches.replace(cygrpc, "_send_message", partial(_send_message, cygrpc.RPCState))
+
+
+class _Call:
+    """What is learnt of a recorded call."""
+
+    __slots__ = ("context", "inbound", "late", "message", "size", "status")
+
+    def __init__(self, inbound: Inbound) -> None:
+        self.inbound = inbound
+        self.status: int | None = None
+        self.message = ""
+        self.size = 0
+        self.late = False
+
+    def ended(self, task: object) -> None:
+        """Its task is over."""
+        try:
+            if self.status is None:
+                grpc_inbound.left(self.inbound, self.late, self.size > 0, self.size)
+            else:
+                grpc_inbound.answered(self.inbound, self.status, self.message, self.size)
+            # It is held by the context, which may live on in tasks.
+            setattr(self.inbound, CALL, None)
+        except Exception as error:
+            integration.failed(SITE, error)
+
+
+def _recorded() -> _Call | None:
+    """What is learnt of the call that is being served here, if it is recorded."""
+    inbound = None if SITE.off else integration.served_call()
+    if inbound is None or inbound.span is None:
+        return None
+    return getattr(inbound, CALL, None)
+
+
+def _find_method_handler(original: Callable[..., Any]) -> Callable[..., Any]:
+    # No coroutine: it begins within the task already, and none costs less than one.
+    def _find_method_handler(method: str, metadata: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            if not SITE.off:
+                _begin(method, metadata)
+        except Exception as error:
+            integration.failed(SITE, error)
+        return original(method, metadata, *args, **kwargs)
+
+    return _find_method_handler
+
+
+def _begin(method: str, metadata: Any) -> None:
+    inbound = grpc_inbound.begin(method, metadata)
+    if inbound is None:
+        return
+    CURRENT.set(integration.serving(inbound))
+    task = current_task() if inbound.span is not None else None
+    if task is not None:
+        call = _Call(inbound)
+        setattr(inbound, CALL, call)
+        task.add_done_callback(call.ended)
+
+
+def _finish_handler(original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    def _finish_handler(
+        rpc_state: Any, handler: Any, request: Any, context: Any, *args: Any
+    ) -> Awaitable[Any]:
+        call = None
+        try:
+            call = _recorded()
+            if call is not None:
+                grpc_inbound.tell_caller(call.inbound, context.peer(), context.time_remaining())
+        except Exception as error:
+            integration.failed(SITE, error)
+        finished = original(rpc_state, handler, request, context, *args)
+        return finished if call is None else _finished(call, context, finished)
+
+    return _finish_handler
+
+
+async def _finished(call: _Call, context: Any, finished: Awaitable[Any]) -> Any:
+    try:
+        result = await finished
+    except BaseException as error:
+        try:
+            # Of a handler that aborts in another task.
+            if type(error).__name__ == "AbortError":
+                _tell_status(call, context)
+            elif call.status is None:
+                call.late = grpc_inbound.is_late(context.time_remaining())
+        except Exception as fault:
+            integration.failed(SITE, fault)
+        raise
+    try:
+        _tell_status(call, context)
+    except Exception as error:
+        integration.failed(SITE, error)
+    return result
+
+
+def _tell_status(call: _Call, context: Any) -> None:
+    code = context.code()
+    call.status = 0 if code is None else grpc_inbound.number(code)
+    call.message = context.details()
+
+
+def _send_error_status(original: Callable[..., Any]) -> Callable[..., Any]:
+    def _send_error_status_from_server(
+        rpc_state: Any, code: Any, details: str, *args: Any, **kwargs: Any
+    ) -> Any:
+        try:
+            call = _recorded()
+            if call is not None:
+                call.status, call.message = int(code), details
+        except Exception as error:
+            integration.failed(SITE, error)
+        return original(rpc_state, code, details, *args, **kwargs)
+
+    return _send_error_status_from_server
+
+
+def _send_message(kind: type, original: Callable[..., Any]) -> Callable[..., Any]:
+    def _send_message(sender: Any, message: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            # Clients send by the same function.
+            if type(sender) is kind:
+                call = _recorded()
+                if call is not None:
+                    call.size += grpc_inbound.framed(message)
+        except Exception as error:
+            integration.failed(SITE, error)
+        return original(sender, message, *args, **kwargs)
+
+    return _send_message
