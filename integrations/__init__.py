@@ -40,7 +40,12 @@ MANIFEST: tuple[Row, ...] = (
     Row("flask", ("flask.app",), "flask>=2.2,<4", "in", "Flask: entry and route"),
     Row(
         "django",
-        ("django.core.handlers.base", "django.core.handlers.wsgi", "django.core.handlers.asgi"),
+        (
+            "django.core.handlers.base",
+            "django.core.handlers.wsgi",
+            "django.core.handlers.asgi",
+            "django.core.handlers.exception",
+        ),
         "django>=3.2",
         "in",
         "Django: WSGI and ASGI entries, and route",
@@ -62,7 +67,7 @@ MANIFEST: tuple[Row, ...] = (
     ),
     Row(
         "cherrypy",
-        ("cherrypy._cptree", "cherrypy._cpdispatch"),
+        ("cherrypy._cptree", "cherrypy._cpdispatch", "cherrypy._cprequest"),
         "cherrypy>=18",
         "in",
         "CherryPy: entries and route",
@@ -144,6 +149,7 @@ MANIFEST: tuple[Row, ...] = (
     Row("grpc_aio_client", ("grpc.aio._call",), "grpcio>=1.50", "out", "grpc.aio clients"),
     Row("urllib3", ("urllib3.connectionpool",), "urllib3>=1.26,<3", "out", "every attempt"),
     Row("httpcore", ("httpcore",), "httpcore>=0.17", "out", "httpx too: every hop, HTTP/1.1 and 2"),
+    Row("aiohttp_client", ("aiohttp.client",), "aiohttp>=3.8,<4", "out", "every hop and attempt"),
     Row("http_client", ("http.client",), "", "out", "http.client and all that stands on it"),
     Row(
         "opentelemetry",
@@ -162,4 +168,20 @@ MANIFEST: tuple[Row, ...] = (
         passive=True,
     ),
     Row("logging", ("logging",), "", "log", "ids on every log record", passive=True),
+    Row(
+        "access_log",
+        ("gunicorn.glogging", "gunicorn.http.wsgi", "werkzeug.serving"),
+        "",
+        "log",
+        "access lines of gunicorn and werkzeug",
+    ),
+    Row(
+        "structlog",
+        ("structlog._base",),
+        "structlog>=21.2",
+        "log",
+        "ids in events within a request",
+        passive=True,
+    ),
+    Row("loguru", ("loguru._logger",), "loguru>=0.6,<1", "log", "ids in extra", passive=True),
 )
