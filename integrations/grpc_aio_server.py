@@ -99,12 +99,22 @@ def _finish_handler(original: Callable[..., Awaitable[Any]]) -> Callable[..., Aw
             call = _recorded()
             if call is not None:
                 grpc_inbound.tell_caller(call.inbound, context.peer(), context.time_remaining())
+                if len(args) == 2:
+                    # The only answer, which is serialized and sent at once: serializer, loop.
+                    args = partial(_serialized, call, args[0]), args[1]
         except Exception as error:
             integration.failed(SITE, error)
         finished = original(rpc_state, handler, request, context, *args)
         return finished if call is None else _finished(call, context, finished)
 
     return _finish_handler
+
+
+def _serialized(call: _Call, serializer: Callable[[Any], bytes] | None, message: Any) -> bytes:
+    data: bytes = serializer(message) if serializer else message
+    if type(data) is bytes:
+        call.size += grpc_inbound.framed(data)
+    return data
 
 
 async def _finished(call: _Call, context: Any, finished: Awaitable[Any]) -> Any:
