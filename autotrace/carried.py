@@ -6,6 +6,8 @@ taken along, so that the receiver begins the trace: a span that nobody makes wou
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from opentelemetry import trace
 
 from autotrace import context as ctx
@@ -58,3 +60,11 @@ def _sender(core: Core, current: object, call: object) -> tuple[Inbound, Inbound
 
 def _of(core: Core, call: Inbound) -> Inbound:
     return Inbound(core, call.known, call.plan)
+
+
+def joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Headers as a mapping; repeated names become one, as HTTP allows (RFC 9110 5.3)."""
+    made: dict[str, str] = {}
+    for name, value in pairs:
+        made[name] = f"{made[name]},{value}" if name in made else value
+    return made

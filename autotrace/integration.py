@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from autotrace import context, guard
 from autotrace.call import Inbound, Outbound
-from autotrace.carried import carried
+from autotrace.carried import carried, joined
 from autotrace.context import CURRENT, Context
 from autotrace.core import Core, configured
 from autotrace.facts import ClientRequest, Message, Response, ServerRequest
@@ -57,6 +57,8 @@ __all__ = (
     "is_signed",
     "outbound",
     "carried_headers",
+    "end_message",
+    "joined",
     "carry_baggage",
     "is_grpc",
     "log_fields",
@@ -64,6 +66,7 @@ __all__ = (
     "note",
     "parameters",
     "response_names",
+    "raising",
     "routed",
     "serving",
     "settings",
@@ -302,6 +305,15 @@ def inbound_message(pairs: Iterable[tuple[str, str]], message: Message) -> Inbou
     return call
 
 
+def end_message(call: Inbound, error: BaseException | None) -> None:
+    """The work is over, by `error` if it raised one; what only stops it is no failure."""
+    if isinstance(error, Exception):
+        if call.span is not None:
+            call.span.record_exception(error, escaped=True)
+        call.raised(error)
+    call.finish(0, 0)
+
+
 def carried_headers() -> Outbound | None:
     """The headers for a message that is sent here and now, which makes no span."""
     return None if _core is None else carried(_core, CURRENT.get())
@@ -311,6 +323,33 @@ def log_fields() -> Fields:
     """Trace id, span id, flags and request id of here and now, empty outside a call."""
     context = CURRENT.get()
     return fields(context) if context else NOTHING
+
+
+def raising(
+    name: str, read: Callable[..., BaseException | None]
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Tells what the application raised before a function that answers for it.
+
+    `read` finds the error in the function's arguments.
+    """
+    here = site(name)
+
+    def around(original: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(original)
+        def patched(*args: Any, **kwargs: Any) -> Any:
+            try:
+                call = None if here.off else served_call()
+                if call is not None and call.span is not None:
+                    error = read(*args, **kwargs)
+                    if error is not None:
+                        call.raised(error)
+            except Exception as fault:
+                failed(here, fault)
+            return original(*args, **kwargs)
+
+        return patched
+
+    return around
 
 
 # The program's own spans and baggage.

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
-from types import ModuleType, TracebackType
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from autotrace import guard
@@ -80,12 +80,7 @@ class inbound:
         try:
             if before is not None and integration.is_serving(call):
                 integration.CURRENT.set(before)
-            # What leaves a generator or stops a task has not failed.
-            if isinstance(error, Exception):
-                if call.span is not None:
-                    call.span.record_exception(error, escaped=True)
-                call.raised(error)
-            call.finish(0, 0)
+            integration.end_message(call, error)
         except Exception as fault:
             guard.failed(SITE, fault)
         finally:
@@ -103,7 +98,7 @@ def outbound_headers() -> dict[str, str]:
         return {}
     try:
         outbound = integration.carried_headers()
-        return {} if outbound is None else _joined(outbound.pairs)
+        return {} if outbound is None else integration.joined(outbound.pairs)
     except Exception as error:
         guard.failed(SITE, error)
         return {}
@@ -136,15 +131,7 @@ def _of_attribute(value: object) -> object:
 _ATTRIBUTE = ("StringValue", "stringValue", "Value")
 
 
-def _joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Repeated names become one, as HTTP allows (RFC 9110 5.3)."""
-    joined: dict[str, str] = {}
-    for name, value in pairs:
-        joined[name] = f"{joined[name]},{value}" if name in joined else value
-    return joined
-
-
-def _integration() -> ModuleType | None:
+def _integration() -> Any:
     """The verbs of an agent at work; one that waits for a library begins now.
 
     Not imported: without an agent the program is to load nothing of it.
