@@ -11,16 +11,25 @@ from autotrace.facts import (
     LOCAL_RESET,
     POOL_OVERFLOW,
     PROTOCOL_ERROR,
+    REMOTE_RESET,
     TIMEOUT,
     Failure,
 )
 
 # By name, since the classes live in libraries that may not be loaded. Standard ones first.
 _CANCELED = frozenset(
-    ("CancelledError", "GeneratorExit", "KeyboardInterrupt", "SystemExit", "GreenletExit")
+    (
+        "CancelledError",
+        "GeneratorExit",
+        "KeyboardInterrupt",
+        "SystemExit",
+        "GreenletExit",
+        # trio's
+        "Cancelled",
+    )
 )
 _OVERFLOW = frozenset(("EmptyPoolError", "PoolTimeout"))
-_DNS = frozenset(("gaierror", "herror", "NameResolutionError"))
+_DNS = frozenset(("gaierror", "herror", "NameResolutionError", "ClientConnectorDNSError"))
 _CONNECT = frozenset(
     (
         "ConnectionRefusedError",
@@ -30,6 +39,14 @@ _CONNECT = frozenset(
         "SSLCertVerificationError",
         "CertificateError",
         "ProxyError",
+        # httpcore, httpx
+        "ConnectError",
+        "ConnectTimeout",
+        # aiohttp
+        "ClientConnectorError",
+        "ClientHttpProxyError",
+        "ConnectionTimeoutError",
+        "ServerFingerprintMismatch",
     )
 )
 _TERMINATED = frozenset(
@@ -41,9 +58,44 @@ _TERMINATED = frozenset(
         "IncompleteRead",
         "SSLEOFError",
         "SSLZeroReturnError",
+        # httpcore, httpx
+        "ReadError",
+        "WriteError",
+        # aiohttp
+        "ClientPayloadError",
+        "ServerDisconnectedError",
+        # Tornado
+        "StreamClosedError",
+        "HTTPStreamClosedError",
     )
 )
-_PROTOCOL = frozenset(("BadStatusLine", "LineTooLong", "UnknownProtocol", "InvalidChunkLength"))
+_TIMEOUT = frozenset(
+    (
+        "TimeoutError",
+        "timeout",
+        "ReadTimeout",
+        "WriteTimeout",
+        "ServerTimeoutError",
+        # Tornado
+        "HTTPTimeoutError",
+    )
+)
+_PROTOCOL = frozenset(
+    (
+        "BadStatusLine",
+        "LineTooLong",
+        "UnknownProtocol",
+        "InvalidChunkLength",
+        # h11, httpcore, httpx
+        "LocalProtocolError",
+        # aiohttp
+        "HttpProcessingError",
+        "InvalidHandshake",
+    )
+)
+# How httpcore and h11 say in words what they have one class for.
+_PEER_GONE = ("disconnected", "closed connection", "ConnectionTerminated")
+_PEER_RESET = "StreamReset"
 _UNREACHABLE = frozenset(
     (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.ENOENT, errno.EACCES)
 )
@@ -59,7 +111,8 @@ def classify(error: BaseException, connected: bool) -> Failure:
 
 
 def _flags(error: BaseException, connected: bool) -> tuple[str, ...]:
-    names = {kind.__name__ for cause in _chain(error) for kind in type(cause).__mro__}
+    chain = _chain(error)
+    names = {kind.__name__ for cause in chain for kind in type(cause).__mro__}
     if names & _OVERFLOW:
         return (POOL_OVERFLOW,)
     if names & _DNS:
@@ -69,18 +122,28 @@ def _flags(error: BaseException, connected: bool) -> tuple[str, ...]:
         return (CONNECTION_TERMINATION,)
     if names & _CONNECT:
         return (CONNECTION_FAILURE,)
-    if "TimeoutError" in names or "timeout" in names:
+    if names & _TIMEOUT:
         # Envoy reports a connect timeout as a connection failure.
         return (TIMEOUT,) if connected else (CONNECTION_FAILURE,)
+    if "RemoteProtocolError" in names:
+        return _told_in_words([words(cause) for cause in chain])
     if names & _PROTOCOL:
         return (PROTOCOL_ERROR,)
     if names & _TERMINATED:
         return (CONNECTION_FAILURE,)
-    if any(isinstance(e, OSError) and e.errno in _UNREACHABLE for e in _chain(error)):
+    if any(isinstance(e, OSError) and e.errno in _UNREACHABLE for e in chain):
         return (CONNECTION_FAILURE,)
     if "OSError" in names:
         return (CONNECTION_TERMINATION,) if connected else (CONNECTION_FAILURE,)
     return ()
+
+
+def _told_in_words(told: list[str]) -> tuple[str, ...]:
+    if any(_PEER_RESET in text for text in told):
+        return (REMOTE_RESET,)
+    if any(sign in text for text in told for sign in _PEER_GONE):
+        return (CONNECTION_TERMINATION,)
+    return (PROTOCOL_ERROR,)
 
 
 def _chain(error: BaseException) -> list[BaseException]:
@@ -88,9 +151,9 @@ def _chain(error: BaseException) -> list[BaseException]:
     following: BaseException | None = error
     while following is not None and len(chain) < 8:
         chain.append(following)
-        following = following.__cause__ or (
-            None if following.__suppress_context__ else following.__context__
-        )
+        # httpcore's pool raises on `from None`, so that only the context still says what happened.
+        hidden = following.__suppress_context__ and type(following).__module__ != "httpcore"
+        following = following.__cause__ or (None if hidden else following.__context__)
     return chain
 
 

@@ -7,6 +7,9 @@ import http.client
 import socket
 import ssl
 
+import aiohttp
+import httpcore
+import httpx
 import pytest
 import urllib3.exceptions
 
@@ -15,6 +18,12 @@ from autotrace.failure import classify
 
 def caused(error: BaseException, cause: BaseException) -> BaseException:
     error.__cause__ = cause
+    return error
+
+
+def hidden(error: BaseException, context: BaseException) -> BaseException:
+    error.__context__ = context
+    error.__suppress_context__ = True
     return error
 
 
@@ -40,6 +49,21 @@ CASES = [
     (OddError("x"), True, ()),
     (urllib3.exceptions.EmptyPoolError(None, "full"), False, ("UO",)),  # type: ignore[arg-type]
     (caused(TimeoutError("late"), asyncio.CancelledError()), True, ("UT",)),
+    (hidden(httpcore.ConnectError("x"), socket.gaierror(-2, "unknown")), False, ("UF", "DF")),
+    (hidden(OddError("x"), socket.gaierror(-2, "unknown")), False, ()),
+    (httpcore.ConnectTimeout("late"), True, ("UF",)),
+    (httpcore.PoolTimeout("full"), False, ("UO",)),
+    (httpx.ReadTimeout("late"), True, ("UT",)),
+    (httpcore.WriteError("x"), True, ("UC",)),
+    (httpcore.RemoteProtocolError("Server disconnected without sending"), True, ("UC",)),
+    (httpcore.RemoteProtocolError("<StreamReset stream_id:1>"), True, ("UR",)),
+    (httpcore.RemoteProtocolError("<ConnectionTerminated error_code:0>"), True, ("UC",)),
+    (httpcore.RemoteProtocolError("illegal status line"), True, ("UPE",)),
+    (aiohttp.ServerDisconnectedError(), True, ("UC",)),
+    (aiohttp.SocketTimeoutError("late"), True, ("UT",)),
+    (aiohttp.ConnectionTimeoutError("late"), False, ("UF",)),
+    (aiohttp.ClientPayloadError("cut"), True, ("UC",)),
+    (aiohttp.ClientOSError(104, "reset"), True, ("UC",)),
     (asyncio.CancelledError(), True, ("LR",)),
     (KeyboardInterrupt(), False, ("LR",)),
 ]
