@@ -6,21 +6,28 @@ library's own.
 
 from __future__ import annotations
 
+import asyncio
 import http.client
+import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple, Protocol
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
+from typing import Any, NamedTuple, Protocol, TypeVar
 from urllib.parse import urlsplit
 
+import aiohttp
 import botocore.httpsession
+import httpcore
+import httpx
 import pytest
 import requests
 import urllib3
 from botocore.awsrequest import AWSPreparedRequest
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
+from yarl import URL
 
+T = TypeVar("T")
 Body = bytes | Iterable[bytes] | None
 # Chunks arrive one by one, so that a test can look in between.
 STEP = 5
@@ -41,10 +48,13 @@ class Opened(Protocol):
 
 
 class Client:
-    """A driver; `features` are what its library does by itself."""
+    """A driver; `features` are what its library does by itself, `refusal` how it says that nobody
+    listens.
+    """
 
     name: str
     features: frozenset[str] = frozenset()
+    refusal = "refused"
 
     def __init__(self, timeout: float = 10.0) -> None:
         self.timeout = timeout
@@ -255,7 +265,319 @@ class Botocore(Client):
         self._session.close()
 
 
-CLIENTS = (Urllib3, Requests, HttpClient, UrllibRequest, Botocore)
+class Httpx(Client):
+    """A client that follows redirects."""
+
+    name = "httpx"
+    features = frozenset(("keeps", "redirects"))
+
+    def __init__(self, timeout: float = 10.0) -> None:
+        super().__init__(timeout)
+        self.client = self.made()
+
+    def made(self, **kwargs: Any) -> httpx.Client:
+        """A client that looks for no proxy by itself."""
+        return httpx.Client(
+            timeout=self.timeout, follow_redirects=True, trust_env=False, limits=LIMITS, **kwargs
+        )
+
+    def send(
+        self,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        method: str = "GET",
+        body: Body = None,
+    ) -> Answer:
+        response = self.client.request(method, url, content=body, headers=headers)
+        return Answer(response.status_code, response.content)
+
+    def open(self, url: str) -> Opened:
+        request = self.client.build_request("GET", url)
+        response = self.client.send(request, stream=True)
+        return _Chunks(response.iter_bytes(STEP), response.close)
+
+    def by_proxy(self, proxy: str, url: str) -> Answer:
+        with self.made(proxy=proxy) as client:
+            response = client.get(url)
+            return Answer(response.status_code, response.content)
+
+    def close(self) -> None:
+        self.client.close()
+
+
+LIMITS = httpx.Limits(max_connections=None)
+
+
+class _Chunks:
+    """A body that is read to its end or closed."""
+
+    def __init__(self, chunks: Iterable[bytes], close: Any) -> None:
+        self._chunks = iter(chunks)
+        self.close = close
+
+    def read(self, size: int | None, /) -> bytes:
+        if size is not None:
+            return next(self._chunks)
+        try:
+            return b"".join(self._chunks)
+        finally:
+            self.close()
+
+
+class Httpcore(Client):
+    """A pool of connections, whose answers are closed by whoever reads them."""
+
+    name = "httpcore"
+    features = frozenset(("keeps",))
+
+    def __init__(self, timeout: float = 10.0) -> None:
+        super().__init__(timeout)
+        self.pool = httpcore.ConnectionPool(max_connections=None)
+        self.extensions = {"timeout": dict.fromkeys(("connect", "read", "write", "pool"), timeout)}
+
+    def send(
+        self,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        method: str = "GET",
+        body: Any = None,
+    ) -> Answer:
+        response = self.pool.request(
+            method,
+            url,
+            headers=list((headers or {}).items()),
+            content=body,
+            extensions=self.extensions,
+        )
+        return Answer(response.status, response.content)
+
+    def open(self, url: str) -> Opened:
+        request = httpcore.Request("GET", url, headers={"Host": urlsplit(url).netloc})
+        response = self.pool.handle_request(request)
+        return _Chunks(response.iter_stream(), response.close)
+
+    def by_proxy(self, proxy: str, url: str) -> Answer:
+        with httpcore.HTTPProxy(proxy) as pool:
+            response = pool.request("GET", url)
+            return Answer(response.status, response.content)
+
+    def close(self) -> None:
+        self.pool.close()
+
+
+class AsyncClient(Client):
+    """A client of an event loop, which runs in a thread; each call is a task of its caller's."""
+
+    def __init__(self, timeout: float = 10.0) -> None:
+        super().__init__(timeout)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self.run(self.begin())
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Waits for a task; it has the context of the code that asks for it."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
+
+    async def begin(self) -> None:
+        """Makes what belongs to the loop."""
+        raise NotImplementedError
+
+    async def end(self) -> None:
+        """Closes that."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        async def everything() -> None:
+            await self.end()
+            await self._loop.shutdown_asyncgens()
+            await self._loop.shutdown_default_executor()
+
+        self.run(everything())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def opened(self, chunks: AsyncIterator[bytes], close: Any) -> Opened:
+        """An answer's body, read step by step in the loop."""
+        return _AsyncChunks(self, chunks, close)
+
+
+class _AsyncChunks:
+    def __init__(self, client: AsyncClient, chunks: AsyncIterator[bytes], close: Any) -> None:
+        self._client = client
+        self._chunks = chunks
+        self._close = close
+
+    def read(self, size: int | None, /) -> bytes:
+        return self._client.run(self._read(size))
+
+    async def _read(self, size: int | None) -> bytes:
+        if size is not None:
+            return await anext(self._chunks)
+        try:
+            return b"".join([chunk async for chunk in self._chunks])
+        finally:
+            await self._close()
+
+    def close(self) -> None:
+        async def close() -> None:
+            await self._close()
+
+        self._client.run(close())
+
+
+def _in_steps(body: Body) -> Any:
+    """A body as coroutines send it."""
+    if body is None or isinstance(body, bytes):
+        return body
+
+    async def steps() -> AsyncIterator[bytes]:
+        for step in body:
+            yield step
+
+    return steps()
+
+
+class AsyncHttpx(AsyncClient):
+    """The same as `Httpx`, in coroutines."""
+
+    name = "httpx async"
+    refusal = "All connection attempts failed"
+    features = frozenset(("keeps", "redirects"))
+
+    async def begin(self) -> None:
+        self.client = self.made()
+
+    def made(self, **kwargs: Any) -> httpx.AsyncClient:
+        """A client that looks for no proxy by itself."""
+        return httpx.AsyncClient(
+            timeout=self.timeout, follow_redirects=True, trust_env=False, limits=LIMITS, **kwargs
+        )
+
+    async def end(self) -> None:
+        await self.client.aclose()
+
+    def send(
+        self,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        method: str = "GET",
+        body: Body = None,
+    ) -> Answer:
+        response = self.run(
+            self.client.request(method, url, content=_in_steps(body), headers=headers)
+        )
+        return Answer(response.status_code, response.content)
+
+    def open(self, url: str) -> Opened:
+        request = self.client.build_request("GET", url)
+        response = self.run(self.client.send(request, stream=True))
+        return self.opened(response.aiter_bytes(STEP), response.aclose)
+
+    def by_proxy(self, proxy: str, url: str) -> Answer:
+        async def get() -> Answer:
+            async with self.made(proxy=proxy) as client:
+                response = await client.get(url)
+                return Answer(response.status_code, response.content)
+
+        return self.run(get())
+
+
+class AsyncHttpcore(AsyncClient):
+    """The same as `Httpcore`, in coroutines."""
+
+    name = "httpcore async"
+    refusal = "All connection attempts failed"
+    features = frozenset(("keeps",))
+
+    async def begin(self) -> None:
+        self.pool = httpcore.AsyncConnectionPool(max_connections=None)
+        timeouts = dict.fromkeys(("connect", "read", "write", "pool"), self.timeout)
+        self.extensions = {"timeout": timeouts}
+
+    async def end(self) -> None:
+        await self.pool.aclose()
+
+    def send(
+        self,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        method: str = "GET",
+        body: Body = None,
+    ) -> Answer:
+        response = self.run(
+            self.pool.request(
+                method,
+                url,
+                headers=list((headers or {}).items()),
+                content=_in_steps(body),
+                extensions=self.extensions,
+            )
+        )
+        return Answer(response.status, response.content)
+
+    def open(self, url: str) -> Opened:
+        request = httpcore.Request("GET", url, headers={"Host": urlsplit(url).netloc})
+        response = self.run(self.pool.handle_async_request(request))
+        return self.opened(response.aiter_stream(), response.aclose)
+
+    def by_proxy(self, proxy: str, url: str) -> Answer:
+        async def get() -> Answer:
+            async with httpcore.AsyncHTTPProxy(proxy) as pool:
+                response = await pool.request("GET", url)
+                return Answer(response.status, response.content)
+
+        return self.run(get())
+
+
+class Aiohttp(AsyncClient):
+    """A session."""
+
+    name = "aiohttp"
+    refusal = "Cannot connect to host"
+    features = frozenset(("keeps", "redirects"))
+
+    async def begin(self) -> None:
+        timeout = aiohttp.ClientTimeout(sock_connect=self.timeout, sock_read=self.timeout)
+        self.session = aiohttp.ClientSession(timeout=timeout)
+
+    async def end(self) -> None:
+        await self.session.close()
+
+    def send(
+        self,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        method: str = "GET",
+        body: Body = None,
+    ) -> Answer:
+        return self.run(self._send(method, url, data=_in_steps(body), headers=headers))
+
+    async def _send(self, method: str, url: str, **kwargs: Any) -> Answer:
+        # As it is: what is signed must not be quoted anew.
+        async with self.session.request(method, URL(url, encoded=True), **kwargs) as response:
+            return Answer(response.status, await response.read())
+
+    def open(self, url: str) -> Opened:
+        async def get() -> aiohttp.ClientResponse:
+            return await self.session.get(url)
+
+        response = self.run(get())
+
+        async def close() -> None:
+            response.close()
+
+        return self.opened(response.content.iter_chunked(STEP).__aiter__(), close)
+
+    def by_proxy(self, proxy: str, url: str) -> Answer:
+        return self.run(self._send("GET", url, proxy=proxy))
+
+
+CLIENTS: tuple[type[Client], ...] = (
+    *(Urllib3, Requests, HttpClient, UrllibRequest, Botocore),
+    *(Httpx, AsyncHttpx, Httpcore, AsyncHttpcore, Aiohttp),
+)
 
 
 def those_that(feature: str) -> pytest.MarkDecorator:

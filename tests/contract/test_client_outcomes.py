@@ -19,6 +19,9 @@ from tests.contract.clients import STEP, Client, those_that
 from tests.contract.upstream import Upstream
 from tests.contract.wire import HOST
 
+# In memory, as messages have them; anyio numbers its scopes by theirs.
+_ADDRESS = re.compile("0x[0-9a-f]+|(?<=scope )[0-9a-f]+")
+
 
 def outcome(span: Record) -> tuple[str, str, str | None, str]:
     """Status code, flags, whether it counts as an error, OpenTelemetry's status."""
@@ -34,7 +37,7 @@ def told(function: Callable[[], object]) -> object:
         error: BaseException | None = caught
     chain = []
     while error is not None:
-        chain.append(re.sub("0x[0-9a-f]+", "", f"{type(error)} {error} {error.args}"))
+        chain.append(re.sub(_ADDRESS, "", f"{type(error)} {error} {error.args}"))
         error = error.__cause__ or error.__context__
     return chain
 
@@ -74,7 +77,7 @@ def test_a_refused_connection(client: Client) -> None:
     for number, span in enumerate(clients):
         assert outcome(span) == ("0", "UF", "true", "error")
         assert (span["parent_id"], span["name"]) == (server["span_id"], f"{HOST}:{port}")
-        assert "refused" in span["tags"]["error.reason"]
+        assert client.refusal in span["tags"]["error.reason"]
         assert span["tags"].get("retry.count") == (str(number) if number else None)
 
 
@@ -98,7 +101,8 @@ def test_no_answer_in_time(client: Client, upstream: Upstream) -> None:
         traced = told(lambda: impatient.send(upstream.url("/silent"), None, "POST", b"x"))
         span = spans.one()
     assert outcome(span) == ("0", "UT", "true", "error")
-    assert "timed out" in span["tags"]["error.reason"].lower()
+    # Some libraries say no more than the name of the exception.
+    assert re.search("timed out|timeout", span["tags"]["error.reason"].lower())
     assert span["tags"]["upstream_address"] == f"{HOST}:{upstream.port}"
     assert traced == told(lambda: impatient.send(upstream.url("/silent"), None, "POST", b"x"))
     impatient.close()
@@ -218,10 +222,11 @@ def test_an_upload_that_fails_raises_what_it_raised(client: Client, upstream: Up
     with agent.traced() as spans:
         with pytest.raises(Exception) as caught:
             client.send(upstream.url(), None, "POST", body())
-        # botocore raises its own, with this one behind it.
-        assert errors[0] in (caught.value, caught.value.__context__)
+        # botocore and aiohttp raise their own, with this one behind it.
+        behind = caught.value.__cause__ or caught.value.__context__
+        assert errors[0] in (caught.value, behind)
         # Its traceback holds the connection, which old versions of requests just leave.
-        del caught, errors[:]
+        del caught, behind, errors[:]
         gc.collect()
         spans.exactly(1)
 

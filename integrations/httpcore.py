@@ -1,0 +1,162 @@
+"""httpcore, and so httpx: one client span per exchange, from waiting for a connection to the body.
+
+The pool is the layer on the wire: it sees each hop of a redirect and each request of an
+authentication apart, whatever client is above, and whether HTTP/1.1, HTTP/2 or a proxy is below.
+What never gets here, as with httpx's `MockTransport`, is not on the wire.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Generator
+from types import ModuleType
+from typing import Any
+
+from autotrace import integration
+from autotrace.facts import ClientRequest, Response
+from autotrace.integration import Answer, Exchange, Outbound, Patches
+
+SITE = integration.site("httpcore")
+EXCHANGE = integration.EXCHANGE
+
+Pairs = list[tuple[bytes, bytes]]
+
+
+def patch(module: ModuleType, patches: Patches) -> None:
+    """Patches where the pools take a request, where a connection sends it, where a body ends."""
+    blocking, coroutines = module._sync, module._async
+    patches.replace(
+        blocking.ConnectionPool, "handle_request", integration.story("httpcore", exchange, put)
+    )
+    patches.replace(
+        coroutines.AsyncConnectionPool,
+        "handle_async_request",
+        integration.async_story("httpcore", exchange, put),
+    )
+    for name in ("HTTP11Connection", "HTTP2Connection"):
+        for connection in (getattr(blocking, name), getattr(coroutines, f"Async{name}")):
+            # Without h2 there is a class that only says so.
+            if hasattr(connection, "_send_request_headers"):
+                patches.replace(connection, "_send_request_headers", _send_request_headers)
+    patches.replace(_body(blocking.connection_pool), "close", _close)
+    patches.replace(_body(coroutines.connection_pool), "aclose", _aclose)
+
+
+def _body(module: ModuleType) -> type:
+    # Its name up to 1.0.2.
+    found: type = getattr(module, "PoolByteStream", None) or module.ConnectionPoolByteStream
+    return found
+
+
+def exchange(pool: Any, request: Any) -> Generator[Exchange | Answer, Any, None]:
+    """One exchange."""
+    url = request.url
+    scheme = url.scheme.decode("latin-1")
+    response = yield Exchange(
+        ClientRequest(
+            request.method.decode("latin-1"),
+            _SCHEMES.get(scheme, scheme),
+            url.host.decode("latin-1"),
+            url.port,
+            url.target.decode("latin-1"),
+        )
+    )
+    protocol = response.extensions.get("http_version", b"").decode("latin-1")
+    # What follows an upgrade is another protocol.
+    body = None if response.status == 101 else response.stream
+    yield Answer(Response(response.status, protocol), body)
+
+
+_SCHEMES = {"ws": "http", "wss": "https"}
+
+
+def put(outbound: Outbound, pool: Any, request: Any) -> tuple[Any, Any]:
+    """The same request as it is to be sent: a copy, since this one may be used again."""
+    sent = object.__new__(type(request))
+    vars(sent).update(vars(request))
+    sent.headers = _headers(outbound, request)
+    if outbound.span is not None:
+        # The extensions come through every layer below, while a proxy's makes a request anew.
+        sent.extensions = {**request.extensions, EXCHANGE: outbound}
+    return pool, sent
+
+
+def _headers(outbound: Outbound, request: Any) -> Pairs:
+    """The headers of a request, ours last, in place of those of the same names."""
+    headers: Pairs = request.headers
+    initials = outbound.initials
+    suspects = [pair for pair in headers if pair[0][:2] in initials]
+    if suspects or b"=" in request.url.target:
+        lines = [b"%b %b" % (request.method, request.url.target), *map(b": ".join, suspects)]
+        if integration.is_signed(b"\n".join(lines).decode("latin-1").lower()):
+            return headers
+        if suspects:
+            headers = [
+                pair for pair in headers if not outbound.replaces(pair[0].decode("latin-1").lower())
+            ]
+    return headers + [(name.encode(), value.encode("latin-1")) for name, value in outbound.pairs]
+
+
+def _send_request_headers(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Tells an exchange that it is connected, and to whom."""
+
+    def _send_request_headers(self: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            extensions = kwargs["request"].extensions
+            if EXCHANGE in extensions:
+                # A pool keeps the request of an answer that is neither read nor closed.
+                outbound = extensions.pop(EXCHANGE)
+                outbound.on_wire = True
+                if outbound.span is not None:
+                    outbound.span.peer = self._network_stream.get_extra_info("server_addr")
+        except OSError:
+            # The peer has gone already; sending will tell.
+            pass
+        except Exception as error:
+            integration.failed(SITE, error)
+        return original(self, *args, **kwargs)
+
+    return _send_request_headers
+
+
+def _close(original: Callable[..., None]) -> Callable[..., None]:
+    def close(self: Any) -> None:
+        outbound = getattr(self, EXCHANGE, None)
+        if outbound is None:
+            return original(self)
+        delattr(self, EXCHANGE)
+        error = sys.exc_info()[1]
+        try:
+            return original(self)
+        finally:
+            _end(outbound, error)
+
+    return close
+
+
+def _aclose(original: Callable[..., Any]) -> Callable[..., Any]:
+    async def aclose(self: Any) -> None:
+        outbound = getattr(self, EXCHANGE, None)
+        if outbound is None:
+            await original(self)
+            return
+        delattr(self, EXCHANGE)
+        error = sys.exc_info()[1]
+        try:
+            await original(self)
+        finally:
+            _end(outbound, error)
+
+    return aclose
+
+
+def _end(outbound: Outbound, error: BaseException | None) -> None:
+    """The body is over; `error` is what was handled meanwhile, perhaps of the program's own."""
+    try:
+        if error is not None and not isinstance(error, GeneratorExit):
+            failure = integration.classify(error, connected=True)
+            if failure.canceled or type(error).__module__ == "httpcore":
+                outbound.failed(failure)
+        outbound.end()
+    except Exception as fault:
+        integration.failed(SITE, fault)
