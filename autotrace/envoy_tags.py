@@ -48,7 +48,8 @@ def downstream(span: Span, request: ServerRequest, tags: Tags, max_path_length: 
             tags["guid:x-request-id"] = request_id
         tags["http.url"] = http_url(request, max_path_length)
         tags["http.method"] = request.method
-        tags["downstream_cluster"] = request.downstream_cluster or "-"
+        # What an outsider says of himself is not believed: Envoy takes the header off.
+        tags["downstream_cluster"] = (not span.edge and request.downstream_cluster) or "-"
         tags["user_agent"] = request.user_agent or "-"
         tags["http.protocol"] = request.protocol or "-"
         if request.peer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from autotrace.facts import ClientRequest, GrpcRequest, ServerRequest
 from autotrace.operation import client_operation, destination, origin_form
 from autotrace.span import Span
+from autotrace.trust import AT_THE_EDGE
 
 REQUEST_ID = "x-request-id"
 # What integrations tell as facts, so that no header needs to be looked for.
@@ -24,6 +25,8 @@ def value(span: Span, name: str) -> str | None:
     """
     if name == REQUEST_ID:
         return span.request_id or None
+    if span.edge and name in AT_THE_EDGE:
+        return None
     found = span.request_headers.get(name)
     if found is not None:
         return found

@@ -273,6 +273,11 @@ class Span(Unrecorded):
         return found
 
     @property
+    def edge(self) -> bool:
+        """Whether its call entered from outside here, so that its sender is not believed."""
+        return bool(getattr(self.call, "edge", False))
+
+    @property
     def events(self) -> Sequence[Event]:
         """What happened within it: what the program noted, then what the facts give."""
         if self.instants is None:

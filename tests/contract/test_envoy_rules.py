@@ -298,6 +298,18 @@ def test_an_outsiders_request_id_is_replaced_or_kept_without_its_reason(ask: Ask
     assert ask(forced, peer="192.168.0.1", **edge).server is not None
 
 
+def test_what_outsiders_say_of_themselves_is_not_believed(ask: Ask) -> None:
+    said = {"x-envoy-downstream-service-cluster": "ours", "x-envoy-decorator-operation": "theirs"}
+    tags = [{"tag": name, "request_header": {"name": name}} for name in said]
+    settings = {"use_remote_address": "1", "custom_tags": json.dumps(tags)}
+    server, _ = spans(ask(said, peer="203.0.113.7", **settings))
+    assert (server["name"], server["tags"]["downstream_cluster"]) == ("shop:8000", "-")
+    assert server["tags"].keys().isdisjoint(said)
+    server, _ = spans(ask(said, peer="10.1.2.3", **settings))
+    assert (server["name"], server["tags"]["downstream_cluster"]) == ("theirs", "ours")
+    assert {name: server["tags"][name] for name in said} == said
+
+
 def test_health_checks_are_never_traced(ask: Ask) -> None:
     before = sampling.counters()["health_check"]
     headers = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
