@@ -11,9 +11,14 @@ from autotrace.integrations import wsgi
 
 
 def patch(module: ModuleType, patches: Patches) -> None:
-    """Patches the application's call and its router."""
+    """Patches the application's call, its router, and what makes a body of answers and errors."""
     patches.replace(module.Bottle, "__call__", wsgi.entry)
     patches.replace(module.Router, "match", integration.routed("bottle", _route))
+
+    def error(app: object, out: Any, *more: Any) -> BaseException | None:
+        return out.exception if isinstance(out, module.HTTPError) else None
+
+    patches.replace(module.Bottle, "_cast", integration.raising("bottle", error))
 
 
 def _route(found: tuple[Any, ...], router: object, environ: wsgi.Environ) -> str:

@@ -17,13 +17,20 @@ from autotrace.integrations import wsgi
 
 
 def patch(module: ModuleType, patches: Patches) -> None:
-    """Patches the calls of a tree and of an application in it, and the default dispatcher."""
+    """Patches the calls of a tree and of its applications, the dispatcher, the answer to errors."""
     if module.__name__ == "cherrypy._cptree":
         patches.replace(module.Tree, "__call__", wsgi.entry)
         patches.replace(module.Application, "__call__", wsgi.entry)
+    elif module.__name__ == "cherrypy._cprequest":
+        raised = integration.raising("cherrypy", _error)
+        patches.replace(module.Request, "handle_error", raised)
     else:
         found = integration.routed("cherrypy", _route)
         patches.replace(module.Dispatcher, "find_handler", found)
+
+
+def _error(request: object) -> BaseException | None:
+    return sys.exc_info()[1]
 
 
 def _route(found: tuple[Any, list[str]], dispatcher: Any, path: str) -> str | None:

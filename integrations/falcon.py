@@ -1,4 +1,4 @@
-"""Falcon: its entries as WSGI and ASGI applications, and the template of the URI that it routed by."""
+"""Falcon: its entries as WSGI and ASGI applications, and the template that it routed by."""
 
 from __future__ import annotations
 
@@ -17,6 +17,15 @@ def patch(module: ModuleType, patches: Patches) -> None:
     else:
         patches.replace(module.App, "__call__", wsgi.entry)
         patches.replace(module.App, "_get_responder", integration.routed("falcon", _route))
+    raised = integration.raising("falcon", _error)
+    # Since Falcon 3; of ASGI it is a coroutine function, which answers when it is awaited.
+    patches.replace(module.App, "_python_error_handler", raised)
+
+
+def _error(
+    app: object, request: object, response: object, error: BaseException, *more: Any
+) -> BaseException:
+    return error
 
 
 def _route(found: tuple[Any, ...], app: object, request: object) -> str | None:
