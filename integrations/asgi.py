@@ -9,6 +9,7 @@ something.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -36,73 +37,70 @@ _GONE = frozenset(("http.disconnect", "websocket.disconnect"))
 _CANCELED = frozenset(("CancelledError", "Cancelled", "GeneratorExit"))
 
 
-def around(
-    original: Application,
-    at: int = 0,
+async def call(
+    application: Application,
+    scope: Scope,
+    receive: Receive,
+    send: Send,
     eager: bool = False,
     has_left: Callable[[], bool] | None = None,
-) -> Application:
-    """An application as one that makes each of its calls an inbound one.
+) -> Any:
+    """Calls an ASGI application as one inbound call.
 
-    `at`: the place of the scope among its arguments. `eager`: the server sends the head of a
-    response at once; the specification has it wait for the body. `has_left`: whether the server
-    knows that the client is gone, for applications that never ask.
+    `eager`: the server sends the head of a response at once; the specification has it wait for the
+    body. `has_left`: whether the server knows that the client is gone, for applications that never
+    ask.
     """
+    inbound: Inbound | None = None
+    exchange: _Exchange | None = None
+    try:
+        kind = scope["type"]
+        if (kind == "http" or kind == "websocket") and not (
+            SITE.off or (MARK in scope and integration.is_serving(scope[MARK]))
+        ):
+            client = scope.get("client")
+            inbound = integration.inbound_raw(
+                scope["headers"], lambda: _place(scope), client[0] if client else ""
+            )
+            if inbound is not None:
+                context = integration.serving(inbound)
+                scope[MARK] = inbound
+                if inbound.span is not None:
+                    inbound.span.request = _request(scope)
+                    exchange = _Exchange(inbound, scope, receive, send, eager, has_left)
+                elif inbound.response_headers:
+                    exchange = _Exchange(inbound, scope, receive, send)
+    except Exception as error:
+        integration.failed(SITE, error)
+        inbound = exchange = None
+    if inbound is None:
+        return await application(scope, receive, send)
 
-    # A coroutine function, as servers tell ASGI's two versions apart by that.
-    async def __call__(*args: Any, **kwargs: Any) -> Any:
-        inbound: Inbound | None = None
-        exchange: _Exchange | None = None
+    before = CURRENT.get()
+    CURRENT.set(context)
+    try:
+        if exchange is None:
+            return await application(scope, receive, send)
         try:
-            scope = kwargs.get("scope") if kwargs else args[at]
-            if not SITE.off and scope is not None:
-                kind = scope["type"]
-                if (kind == "http" or kind == "websocket") and not (
-                    MARK in scope and integration.is_serving(scope[MARK])
-                ):
-                    inbound = _begun(scope)
-                    if inbound is not None:
-                        context = integration.serving(inbound)
-                        scope[MARK] = inbound
-                        if inbound.span is not None:
-                            inbound.span.request = _request(scope)
-                            exchange = _Exchange(inbound, scope, eager, has_left)
-                        elif inbound.response_headers:
-                            exchange = _Exchange(inbound, scope, eager, has_left)
-            if exchange is not None:
-                if kwargs:
-                    replaced = exchange.between(kwargs["receive"], kwargs["send"])
-                    kwargs = {**kwargs, "receive": replaced[0], "send": replaced[1]}
-                else:
-                    replaced = exchange.between(args[at + 1], args[at + 2])
-                    args = (*args[: at + 1], *replaced, *args[at + 3 :])
-        except Exception as error:
-            integration.failed(SITE, error)
-            inbound = exchange = None
-        if inbound is None:
-            return await original(*args, **kwargs)
-
-        before = CURRENT.get()
-        CURRENT.set(context)
-        try:
-            if exchange is None:
-                return await original(*args, **kwargs)
-            try:
-                result = await original(*args, **kwargs)
-            except BaseException as error:
-                exchange.raised(error)
-                raise
-            exchange.returned()
-            return result
-        finally:
-            CURRENT.set(before)
-
-    return __call__
+            result = await application(scope, exchange.receive, exchange.send)
+        except BaseException as error:
+            exchange.raised(error)
+            raise
+        exchange.returned()
+        return result
+    finally:
+        CURRENT.set(before)
 
 
 def entry(method: Application) -> Application:
     """A framework's `__call__(self, scope, receive, send)`, as one inbound call."""
-    return around(method, 1)
+
+    # Its parameters are spelled out, and it is a coroutine function: servers tell by either what
+    # they are given, an application of which version or a function that makes one.
+    async def __call__(self: object, scope: Scope, receive: Receive, send: Send) -> Any:
+        return await call(method.__get__(self), scope, receive, send)
+
+    return __call__
 
 
 def handed_over(application: Application) -> Application:
@@ -116,17 +114,10 @@ def handed_over(application: Application) -> Application:
     def hand_over(
         wrapped: Application, instance: object, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Awaitable[None]:
-        return around(wrapped)(*args, **kwargs)
+        return call(wrapped, *args, **kwargs)
 
     handed: Application = FunctionWrapper(application, hand_over)
     return handed
-
-
-def _begun(scope: Scope) -> Inbound | None:
-    client = scope.get("client")
-    return integration.inbound_raw(
-        scope["headers"], lambda: _place(scope), client[0] if client else ""
-    )
 
 
 def _place(scope: Scope) -> tuple[str, str, str]:
@@ -207,9 +198,17 @@ class _Exchange:
     )
 
     def __init__(
-        self, inbound: Inbound, scope: Scope, eager: bool, has_left: Callable[[], bool] | None
+        self,
+        inbound: Inbound,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        eager: bool = False,
+        has_left: Callable[[], bool] | None = None,
     ) -> None:
         self._inbound = inbound
+        self._receive = receive
+        self._send = send
         self._eager = eager
         self._has_left = has_left
         self._status = 0
@@ -222,12 +221,6 @@ class _Exchange:
         self._complete = False
         self._ended = False
         self._gone = False
-
-    def between(self, receive: Receive, send: Send) -> tuple[Receive, Send]:
-        """What the application is handed in place of the server's."""
-        self._receive = receive
-        self._send = send
-        return self.receive, self.send
 
     async def receive(self) -> Message:
         """The server's `receive`, overheard."""
@@ -273,6 +266,8 @@ class _Exchange:
             self._complete = not message.get("more_body") and not self._trailers
         elif kind == "http.response.start" or kind == "websocket.http.response.start":
             self._status = int(message["status"])
+            if self._status >= 500:
+                self._blamed(sys.exc_info()[1])
             self._trailers = bool(message.get("trailers"))
             for name, value in message.get("headers", ()):
                 if name == b"content-length" and value.isdigit():
@@ -302,6 +297,11 @@ class _Exchange:
         names = {name for name, _ in ours}
         others = [pair for pair in message.get("headers", ()) if pair[0].lower() not in names]
         return {**message, "headers": [*others, *ours]}
+
+    def _blamed(self, error: BaseException | None) -> None:
+        """A response to an exception that is being handled: a framework's page about it."""
+        if error is not None:
+            self._inbound.raised(error)
 
     def returned(self) -> None:
         """The application is done."""

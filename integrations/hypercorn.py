@@ -17,4 +17,10 @@ def patch(module: ModuleType, patches: Patches) -> None:
 
 
 def _call(original: Callable[..., Any]) -> Callable[..., Any]:
-    return asgi.around(original, 1, eager=True)
+    def __call__(self: Any, scope: Any, receive: Any, send: Any, *others: Any) -> Any:
+        def application(*args: Any) -> Any:
+            return original(self, *args, *others)
+
+        return asgi.call(application, scope, receive, send, eager=True)
+
+    return __call__

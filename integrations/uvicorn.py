@@ -8,6 +8,7 @@ delivered before.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -32,13 +33,16 @@ def patch(module: ModuleType, patches: Patches) -> None:
 
 def _run_http(original: Callable[..., Any]) -> Callable[..., Any]:
     def run_asgi(self: Any, app: Any, *args: Any, **kwargs: Any) -> Any:
-        handed = app
-        try:
-            if not SITE.off:
-                # A send to a client that has left does nothing, and says nothing either.
-                handed = asgi.around(app, eager=True, has_left=lambda: self.disconnected)
-        except Exception as error:
-            integration.failed(SITE, error)
+        if SITE.off:
+            return original(self, app, *args, **kwargs)
+
+        def has_left() -> bool:
+            # A send to a client that has left does nothing, and says nothing either.
+            return bool(self.disconnected)
+
+        def handed(scope: Any, receive: Any, send: Any) -> Any:
+            return asgi.call(app, scope, receive, send, True, has_left)
+
         return original(self, handed, *args, **kwargs)
 
     return run_asgi
@@ -46,11 +50,8 @@ def _run_http(original: Callable[..., Any]) -> Callable[..., Any]:
 
 def _run_websocket(original: Callable[..., Any]) -> Callable[..., Any]:
     def run_asgi(self: Any, *args: Any, **kwargs: Any) -> Any:
-        try:
-            if not SITE.off:
-                self.app = asgi.around(self.app)
-        except Exception as error:
-            integration.failed(SITE, error)
+        if not SITE.off:
+            self.app = partial(asgi.call, self.app)
         return original(self, *args, **kwargs)
 
     return run_asgi
