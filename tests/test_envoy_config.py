@@ -62,6 +62,7 @@ def test_zipkin_at_the_edge_is_read_as_written() -> None:
         "provider": "zipkin",
         "trace_id_128bit": True,
         "zipkin_shared_span_context": False,
+        "zipkin_protocol": "http/json",
         "max_path_tag_length": 128,
         "custom_tags": (
             {"tag": "tenant", "request_header": {"name": "x-tenant", "default_value": "nobody"}},
@@ -71,6 +72,11 @@ def test_zipkin_at_the_edge_is_read_as_written() -> None:
         "zipkin_endpoint": "http://zipkin.tracing:9411/api/v2/spans",
     }
     assert [route["decorator"]["operation"] for route in routes] == ["fillBasket", "browse"]
+
+
+def test_spans_go_to_zipkin_in_the_encoding_that_is_asked_for(tmp_path: Path) -> None:
+    text = tracer("ZipkinConfig", "collector_endpoint_version: HTTP_PROTO")
+    assert understood(tmp_path, text)[0]["zipkin_protocol"] == "http/protobuf"
 
 
 def test_opentelemetry_over_http_is_read_as_written() -> None:
@@ -693,9 +699,9 @@ def test_the_value_of_a_header_is_not_said(tmp_path: Path, value: str) -> None:
             "FILE:1: ignored: Envoy traces nothing without `tracing` here; the agent does.",
         ),
         (
-            tracer("ZipkinConfig", "collector_endpoint_version: HTTP_PROTO"),
+            tracer("ZipkinConfig", "collector_endpoint_version: GRPC"),
             "FILE:6 tracing.provider.typed_config.collector_endpoint_version: ignored: spans go to "
-            "Zipkin as JSON, version 2 of its API.",
+            "Zipkin by version 2 of its API over HTTP.",
         ),
         (
             tracer("ZipkinConfig", "", cluster("shop", SOCKET)),

@@ -27,6 +27,7 @@ CONFIG = Message(
     },
 )
 VERSIONS = ("DEPRECATED_AND_UNAVAILABLE_DO_NOT_USE", "HTTP_JSON", "HTTP_PROTO", "GRPC")
+PROTOCOLS = {"HTTP_JSON": "http/json", "HTTP_PROTO": "http/protobuf"}
 OPTIONS = ("USE_B3", "USE_B3_WITH_W3C_PROPAGATION")
 
 
@@ -73,5 +74,7 @@ def _collector(node: Node, given: dict[str, Node], clusters: Clusters, reading: 
 def _version(given: dict[str, Node], reading: Reading) -> None:
     node = given.get("collector_endpoint_version")
     version = choice(node, reading, VERSIONS) if node else None
-    if node and version and version != "HTTP_JSON":
-        reading.ignore(node, "spans go to Zipkin as JSON, version 2 of its API")
+    if node and version in PROTOCOLS:
+        reading.set("zipkin_protocol", PROTOCOLS[version], node)
+    elif node and version:
+        reading.ignore(node, "spans go to Zipkin by version 2 of its API over HTTP")
