@@ -194,6 +194,28 @@ def test_lightsteps_tracer_writes_its_header(ask: Ask) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("provider", "server_tags", "client_tags"),
+    [
+        ("lightstep", ("span.kind", "server"), ("span.kind", "client")),
+        ("opencensus", ("OperationName", "Ingress"), ("OperationName", "Egress")),
+    ],
+)
+def test_some_tracers_tag_each_span_from_its_start(
+    ask: Ask, provider: str, server_tags: tuple[str, str], client_tags: tuple[str, str]
+) -> None:
+    server, client = spans(ask(provider=provider))
+    assert server_tags in server["tags"].items()
+    assert client_tags in client["tags"].items()
+
+
+def test_an_outsider_does_not_say_whose_cluster_it_is_of(ask: Ask) -> None:
+    header = {"x-envoy-downstream-service-cluster": "bank"}
+    assert spans(ask(header))[0]["tags"]["downstream_cluster"] == "bank"
+    edge = spans(ask(header, peer="203.0.113.7", use_remote_address="1"))[0]
+    assert edge["tags"]["downstream_cluster"] == "-"
+
+
 def test_opencensus_tracer_reads_and_writes_what_is_listed(ask: Ask) -> None:
     served = ask(
         {"x-cloud-trace-context": f"{TRACE}/1;o=1", "traceparent": f"00-{TRACE}-{PARENT}-01"},
@@ -243,6 +265,13 @@ def test_the_callers_decorator_counts_more_than_the_route(ask: Ask) -> None:
     served = ask({"x-envoy-decorator-operation": "theirs"}, routes=ROUTES)
     assert spans(served)[0]["name"] == "theirs"
     assert "x-envoy-decorator-operation" not in served.headers
+
+
+def test_a_call_is_named_as_the_callee_says(ask: Ask) -> None:
+    _, client = spans(ask(path="/named/theirs", routes=ROUTES))
+    assert client["name"] == "theirs"
+    _, client = spans(ask(path="/named/theirs", upstream_operation="ours"))
+    assert client["name"] == "ours"
 
 
 def test_a_route_has_shares_of_its_own(ask: Ask) -> None:

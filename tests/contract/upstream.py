@@ -139,6 +139,10 @@ class _Handler(socketserver.StreamRequestHandler):
     def _status(self, argument: str, method: str, upstream: Upstream) -> bool:
         return self._write(f"{argument} Said", b"said")
 
+    def _named(self, argument: str, method: str, upstream: Upstream) -> bool:
+        """Tells what it calls its own span, as Envoy does."""
+        return self._write("200 OK", b"hello", f"X-Envoy-Decorator-Operation: {argument}")
+
     def _empty(self, argument: str, method: str, upstream: Upstream) -> bool:
         self.wfile.write(b"HTTP/1.1 204 No Content\r\n\r\n")
         return True
