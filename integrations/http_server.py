@@ -80,9 +80,11 @@ class _Exchange:
         if self.counts:
             setattr(handler.wfile, EXCHANGE, None)
         flags: tuple[str, ...] = ()
-        if error is not None:
+        if self.gone:
+            flags = (CLIENT_GONE,)
+        elif error is not None:
             inbound.raised(error)
-            flags = (CLIENT_GONE if self.gone else CONNECTION_TERMINATION,)
+            flags = (CONNECTION_TERMINATION,)
         bodiless = handler.command == "HEAD" or self.status in (204, 304)
         size = self.sent - self.heads if self.counts else self.announced
         inbound.finish(self.status, 0 if bodiless else size, flags)

@@ -41,6 +41,10 @@ def spans() -> Iterator[Spans]:
 def server(request: pytest.FixtureRequest) -> Server:
     """The driver of each server."""
     driver: Server = request.param
+    names = request.node.originalname, *request.node.callspec.params.values()
+    for name in names:
+        if isinstance(name, str) and name in driver.cannot:
+            pytest.skip(f"{driver.name}: {driver.cannot[name]}")
     return driver
 
 

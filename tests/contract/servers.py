@@ -13,23 +13,36 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from socketserver import ThreadingMixIn
+from types import MappingProxyType
 from typing import NamedTuple
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 from wsgiref.simple_server import make_server as make_wsgiref_server
 
 import flask as flask_module
+from cheroot.wsgi import Server as CherootServer
 from waitress.server import create_server
 from werkzeug.serving import WSGIRequestHandler as WerkzeugRequestHandler
 from werkzeug.serving import make_server as make_werkzeug_server
 
 from tests.contract import agent, wire
 from tests.contract.agent import Record, Spans
+from tests.contract.aiohttp_application import aiohttp
 from tests.contract.application import Application, application
+from tests.contract.asgi_application import (
+    fastapi,
+    hypercorn_h11,
+    starlette,
+    uvicorn_h11,
+    uvicorn_httptools,
+)
+from tests.contract.http_server_application import http_server
+from tests.contract.tornado_application import tornado
 from tests.contract.wire import HOST, Headers, Reply
+from tests.contract.wsgi_frameworks import ENTRIES
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLED = [("traceparent", "00-" + "ba" * 16 + "-" + "ba" * 8 + "-01")]
@@ -66,11 +79,18 @@ Start = Callable[..., AbstractContextManager[Served]]
 
 
 class Server(NamedTuple):
-    """A driver: `start(settings, traced)` runs a server; one in a process may be kept."""
+    """A driver: `start(settings, traced)` runs a server; one in a process may be kept.
+
+    `counts_pages`: the page of a server that answers for a failed application is its framework's
+    own, and so counted like any other answer. `cannot`: the tests, or the paths of the application,
+    that it is no match for, and why.
+    """
 
     name: str
     start: Start
     in_process: bool
+    counts_pages: bool = False
+    cannot: Mapping[str, str] = MappingProxyType({})
 
 
 @contextmanager
@@ -144,7 +164,20 @@ def flask(application: Application) -> Iterator[int]:
         yield port
 
 
-def in_process(name: str, serve: Serve, **always: str) -> Server:
+@contextmanager
+def cheroot(application: Application) -> Iterator[int]:
+    """CherryPy's server."""
+
+    class Quiet(CherootServer):  # type: ignore[misc]
+        def error_log(self, *args: object, **kwargs: object) -> None: ...
+
+    server = Quiet((HOST, 0), application, request_queue_size=128)
+    server.prepare()
+    with running(server.serve, server.stop):
+        yield server.bind_addr[1]
+
+
+def in_process(name: str, serve: Serve, counts_pages: bool = False, **always: str) -> Server:
     """A server that is imported and run here, with the agent or without."""
 
     @contextmanager
@@ -153,7 +186,18 @@ def in_process(name: str, serve: Serve, **always: str) -> Server:
         with world as spans, serve(application) as port:
             yield Served(port, spans)
 
-    return Server(name, start, True)
+    return Server(name, start, True, counts_pages)
+
+
+def framework(entry: Callable[[Application], Application]) -> Server:
+    """A framework's own entry, under a server that does not hand it over traced."""
+
+    def serve(application: Application) -> AbstractContextManager[int]:
+        return werkzeug(entry(application))
+
+    # What an application raises all but Pyramid answer for, with a page of their own.
+    pages = entry.__name__ != "pyramid"
+    return in_process(entry.__name__, serve, pages, disabled_integrations="werkzeug")
 
 
 def gunicorn(worker: str, *options: str) -> Server:
@@ -217,6 +261,26 @@ IN_PROCESS = (
     in_process("wsgiref", wsgiref),
     in_process("waitress", waitress),
     in_process("flask", flask, disabled_integrations="werkzeug"),
+    in_process("aiohttp", aiohttp, counts_pages=True),
+    in_process("tornado", tornado, counts_pages=True),
+    in_process("cheroot", cheroot)._replace(
+        cannot={
+            "/raising-first": "cheroot sends the head although the body has failed",
+            "test_no_value_of_a_repeated_header_is_lost": "cheroot keeps the last of them",
+        }
+    ),
+    in_process("http_server", http_server)._replace(
+        cannot={
+            "test_an_exception_before_the_response_is_a_500": "http.server answers nothing then",
+            "test_an_application_within_another_makes_no_second_span": "it has no environ",
+        }
+    ),
+    *(framework(entry) for entry in ENTRIES),
+    in_process("uvicorn-h11", uvicorn_h11),
+    in_process("uvicorn-httptools", uvicorn_httptools),
+    in_process("hypercorn", hypercorn_h11),
+    in_process("starlette", starlette, counts_pages=True, disabled_integrations="uvicorn"),
+    in_process("fastapi", fastapi, counts_pages=True, disabled_integrations="uvicorn"),
 )
 SERVERS = (
     *IN_PROCESS,
