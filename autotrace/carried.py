@@ -1,4 +1,4 @@
-"""The headers that a message takes along: those of what is current, without a span of its own.
+"""The headers that a message or a child process takes along, without a span of its own.
 
 Whoever takes the message out of its queue makes the span. Where nothing is current nothing is
 taken along, so that the receiver begins the trace: a span that nobody makes would be its parent.
@@ -6,16 +6,19 @@ taken along, so that the receiver begins the trace: a span that nobody makes wou
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from opentelemetry import trace
 
 from autotrace import context as ctx
+from autotrace import propagation
 from autotrace.call import Inbound, Outbound
 from autotrace.context import CALL, SPAN, Context, suppressed
 from autotrace.core import Core
+from autotrace.headers import capture_pairs
 from autotrace.own_baggage import with_own_baggage
-from autotrace.span import Span
+from autotrace.span import Span, otel_context
 
 
 def carried(core: Core, context: Context) -> Outbound | None:
@@ -68,3 +71,39 @@ def joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     for name, value in pairs:
         made[name] = f"{made[name]},{value}" if name in made else value
     return made
+
+
+def variable(name: str) -> str:
+    """The environment variable that stands for a header."""
+    return name.upper().replace("-", "_")
+
+
+def environment(outbound: Outbound, inherited: Mapping[Any, Any]) -> dict[Any, Any]:
+    """An environment like the inherited one that names the trace; nothing else of a request."""
+    ours = {
+        variable(name): value
+        for name, value in joined(outbound.pairs).items()
+        if propagation.is_forwarded(name)
+    }
+    theirs = {variable(name) for name in outbound.replaced}
+    return {**{name: v for name, v in inherited.items() if name not in theirs}, **ours}
+
+
+def adopted(core: Core, environ: Mapping[str, str]) -> Context | None:
+    """The context of a process whose parent named a trace in its environment."""
+    names = {variable(name): name for name in core.names.lower}
+    pairs = [(names[name], value) for name, value in environ.items() if name in names]
+    call = core.inbound(capture_pairs(pairs, core.names)) if pairs else None
+    if call is None:
+        return None
+    if core.propagating:
+        return Context({CALL: call})
+    if not call.span_id:
+        # Nobody to be a child of.
+        return None
+    if call.span is None:
+        return Context({CALL: call, SPAN: call})
+    # The process is no call that ends: its own spans are children of whatever started it.
+    call.span = None
+    above = otel_context(call.trace_id, call.span_id, True, call.tracestate, is_remote=True)
+    return Context({CALL: call, SPAN: trace.NonRecordingSpan(above)})

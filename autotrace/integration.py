@@ -6,13 +6,14 @@ Integrations see the core through this module only. Before `configure` has run n
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from autotrace import context, guard
 from autotrace.call import Inbound, Outbound
-from autotrace.carried import carried, joined
+from autotrace.carried import adopted, carried, environment, joined
 from autotrace.context import CURRENT, Context
 from autotrace.core import Core, configured
 from autotrace.facts import ClientRequest, Message, Response, ServerRequest
@@ -58,6 +59,7 @@ __all__ = (
     "outbound",
     "carried_headers",
     "end_message",
+    "environment",
     "joined",
     "carry_baggage",
     "is_grpc",
@@ -100,6 +102,10 @@ def configure(config: Config) -> None:
     _core, problem = configured(config, _finisher(config))
     if problem:
         log("warning", f"AUTOTRACE_PROVIDER={config.provider}: {problem}")
+    if config.child_environment:
+        context = adopted(_core, os.environ)
+        if context is not None:
+            CURRENT.set(context)
 
 
 def _finisher(config: Config) -> Callable[[Span], None]:
@@ -163,7 +169,7 @@ def inbound_environ(environ: Mapping[str, Any]) -> Inbound | None:
             environ.get("REQUEST_METHOD", ""),
             f"{path}?{query}" if query else path,
         )
-    return core.inbound(known, place, environ.get("REMOTE_ADDR") if known else "")
+    return core.inbound(known, place, environ.get("REMOTE_ADDR") if known or core.asks_all else "")
 
 
 def inbound_headers(

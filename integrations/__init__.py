@@ -209,6 +209,7 @@ MANIFEST: tuple[Row, ...] = (
         "ThreadPoolExecutor",
         passive=True,
     ),
+    Row("subprocess", ("subprocess",), "", "carrier", "child processes, on request", passive=True),
     Row("logging", ("logging",), "", "log", "ids on every log record", passive=True),
     Row(
         "access_log",

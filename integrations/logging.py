@@ -32,8 +32,8 @@ def patch(module: ModuleType, patches: Patches) -> None:
 def _as_in(module: ModuleType, make: Callable[..., Any]) -> Callable[..., Any]:
     """Lets logging skip our frames as it skips its own, when it says where a line was written."""
 
-    def made(original: Callable[..., Any]) -> Callable[..., Any]:
-        function = make(original)
+    def made(original: Callable[..., Any]) -> Any:
+        function: Any = make(original)
         file = module.addLevelName.__code__.co_filename
         function.__code__ = function.__code__.replace(co_filename=file)
         return function

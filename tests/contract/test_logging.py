@@ -295,17 +295,18 @@ def test_an_event_of_structlog_has_the_fields_of_its_request(spans: Spans) -> No
 
 
 def test_what_structlogs_program_has_bound_stays_its_own(spans: Spans) -> None:
-    processors = [structlog.contextvars.merge_contextvars]
+    capture = structlog.testing.LogCapture()
+    processors: list[Any] = [structlog.contextvars.merge_contextvars, capture]
+    logger = structlog.wrap_logger(structlog.PrintLogger(), processors=processors)
 
     def write() -> None:
         structlog.contextvars.bind_contextvars(request_id="of a variable")
-        structlog.get_logger().bind(trace_id="bound").info("inside", span_id="given")
+        logger.bind(trace_id="bound").info("inside", span_id="given")
 
-    with structlog.testing.capture_logs(processors=processors) as events:  # type: ignore[call-arg]
-        within(write, HEADERS)
+    within(write, HEADERS)
     structlog.contextvars.clear_contextvars()
     own = {"trace_id": "bound", "span_id": "given", "request_id": "of a variable"}
-    assert own.items() <= events[0].items()
+    assert own.items() <= capture.entries[0].items()
 
 
 def test_a_line_of_loguru_has_the_fields_of_its_request(spans: Spans) -> None:
