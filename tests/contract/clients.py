@@ -24,6 +24,9 @@ import requests
 import urllib3
 from botocore.awsrequest import AWSPreparedRequest
 from requests.adapters import HTTPAdapter
+from tornado.curl_httpclient import CurlAsyncHTTPClient
+from tornado.httpclient import AsyncHTTPClient
+from tornado.simple_httpclient import SimpleAsyncHTTPClient
 from urllib3.util import Retry
 from yarl import URL
 
@@ -574,9 +577,86 @@ class Aiohttp(AsyncClient):
         return self.run(self._send("GET", url, proxy=proxy))
 
 
+class Tornado(AsyncClient):
+    """Tornado's own client, which keeps no connection."""
+
+    name = "tornado"
+    features = frozenset(("redirects",))
+    implementation: type[AsyncHTTPClient] = SimpleAsyncHTTPClient
+
+    async def begin(self) -> None:
+        self.client = self.implementation(force_instance=True)
+
+    async def end(self) -> None:
+        self.client.close()
+
+    def send(
+        self,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        method: str = "GET",
+        body: Body = None,
+    ) -> Answer:
+        return self.run(self._send(url, method=method, headers=headers, **_produced(body)))
+
+    async def _send(self, url: str, **kwargs: Any) -> Answer:
+        response = await self.client.fetch(
+            url,
+            raise_error=False,
+            request_timeout=self.timeout,
+            allow_nonstandard_methods=True,
+            **kwargs,
+        )
+        if response.code == 599:
+            response.rethrow()
+        return Answer(response.code, response.body)
+
+    def open(self, url: str) -> Opened:
+        pytest.skip("Tornado hands a response over when all of it is there")
+
+    def by_proxy(self, proxy: str, url: str) -> Answer:
+        pytest.skip("Tornado's own client knows no proxies")
+
+
+class TornadoCurl(Tornado):
+    """Tornado's client on libcurl, which follows redirects where nobody sees it."""
+
+    name = "tornado curl"
+    refusal = "connect to"
+    features = frozenset(("keeps",))
+    implementation = CurlAsyncHTTPClient
+
+    def send(
+        self,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        method: str = "GET",
+        body: Body = None,
+    ) -> Answer:
+        if body is not None and not isinstance(body, bytes):
+            pytest.skip("on libcurl Tornado takes a body at once")
+        return super().send(url, headers, method, body)
+
+    def by_proxy(self, proxy: str, url: str) -> Answer:
+        parts = urlsplit(proxy)
+        return self.run(self._send(url, proxy_host=parts.hostname, proxy_port=parts.port))
+
+
+def _produced(body: Body) -> dict[str, Any]:
+    """A body as Tornado takes it: at once, or by a function that writes it step by step."""
+    if body is None or isinstance(body, bytes):
+        return {"body": body}
+
+    async def produce(write: Any) -> None:
+        for chunk in body:
+            await write(chunk)
+
+    return {"body_producer": produce}
+
+
 CLIENTS: tuple[type[Client], ...] = (
     *(Urllib3, Requests, HttpClient, UrllibRequest, Botocore),
-    *(Httpx, AsyncHttpx, Httpcore, AsyncHttpcore, Aiohttp),
+    *(Httpx, AsyncHttpx, Httpcore, AsyncHttpcore, Aiohttp, Tornado, TornadoCurl),
 )
 
 

@@ -19,8 +19,8 @@ from tests.contract.clients import STEP, Client, those_that
 from tests.contract.upstream import Upstream
 from tests.contract.wire import HOST
 
-# In memory, as messages have them; anyio numbers its scopes by theirs.
-_ADDRESS = re.compile("0x[0-9a-f]+|(?<=scope )[0-9a-f]+")
+# In memory, as messages have them; anyio numbers its scopes by theirs. And libcurl's times.
+_ADDRESS = re.compile("0x[0-9a-f]+|(?<=scope )[0-9a-f]+|[0-9]+(?= milliseconds)")
 
 
 def outcome(span: Record) -> tuple[str, str, str | None, str]:
@@ -30,7 +30,7 @@ def outcome(span: Record) -> tuple[str, str, str | None, str]:
 
 
 def told(function: Callable[[], object]) -> object:
-    """What a program gets: an answer or, without addresses in memory, all that is raised."""
+    """What a program gets: an answer or, without addresses in memory and times, what is raised."""
     try:
         return function()
     except Exception as caught:
