@@ -51,7 +51,8 @@ _NOTHING_ELSE: frozenset[str] = frozenset()
 class Core:
     """Everything configured, made ready so that a request decides by a few comparisons.
 
-    `looks`: decisions depend on what is asked for, so that calls come with their place.
+    `looks`: decisions depend on what is asked for, so that calls come with their place. `asks_all`:
+    there is more to do even about a call without any header that is known.
     """
 
     def __init__(
@@ -95,6 +96,11 @@ class Core:
             or self._inbound_routes
             or (tracer is not None and tracer.asks)
         )
+        self.asks_all = (
+            tracer is not None
+            or config.always_set_request_id_in_response
+            or config.use_remote_address
+        )
         self.new_trace_id = ids.new_trace_id if config.trace_id_128bit else ids.new_short_trace_id
         self._generates = config.generate_request_id
         self._preserves = config.preserve_external_request_id
@@ -120,7 +126,7 @@ class Core:
             if self.propagating:
                 return None
             call = Inbound(self)
-            if place is not None or self._tracer is not None or self._tells_request_id:
+            if place is not None or self.asks_all:
                 return self._looked_at(call, place, peer or "")
             self._decide_new(call, False, False)
             COUNTED[call.reason] += 1
@@ -131,7 +137,7 @@ class Core:
             return Inbound(self, known)
         plan = self._planner.plan(known)
         call = Inbound(self, known, plan)
-        if place is not None or self._tracer is not None or self._tells_request_id:
+        if place is not None or self.asks_all:
             return self._looked_at(call, place, peer or "")
         self._join(call, plan, peer or "")
         COUNTED[call.reason] += 1
@@ -453,7 +459,12 @@ class Core:
         self, kind: int, trace_id: str, parent_id: str, states: str | None, call: object
     ) -> Span:
         span_id = ids.new_span_id()
-        return Span(kind, trace_id, span_id, parent_id, states, call, self.reading, self.finish)
+        span = Span(kind, trace_id, span_id, parent_id, states, call, self.reading, self.finish)
+        if self._tracer is not None:
+            tags = self._tracer.start_tags(kind == CLIENT)
+            if tags:
+                span.attributes = tags
+        return span
 
     # Headers.
 

@@ -108,7 +108,8 @@ def _put_headers(buffer: list[bytes], outbound: Outbound) -> None:
     pairs = outbound.pairs
     if pairs:
         # One entry for all: lines are joined by their ends anyway.
-        buffer.append("\r\n".join(map(": ".join, pairs)).encode("latin-1"))
+        lines = "\r\n".join([f"{name}: {value}" for name, value in pairs])
+        buffer.append(lines.encode("latin-1"))
 
 
 def _name(line: bytes) -> str:

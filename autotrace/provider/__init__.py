@@ -44,6 +44,7 @@ class Tracer:
         self.status: Callable[[int, Mapping[str, object]], int] = getattr(module, "status", status)
         self.span_ids: Callable[[Verdict, Random], tuple[str, str]] = module.span_ids
         self._start: Callable[..., Verdict] = module.start
+        self._start_tags: Callable[..., dict[str, Any]] | None = getattr(module, "start_tags", None)
         # Only X-Ray has rules by what is asked for.
         self.asks = self.name == "xray"
 
@@ -52,6 +53,16 @@ class Tracer:
         if self.asks:
             return self._start(known, traced, self.options, random, place)
         return self._start(known, traced, self.options, random)
+
+    def start_tags(self, egress: bool) -> dict[str, Any]:
+        """The tags that a recorded span has from its start; egress: of an outbound call."""
+        if self._start_tags is None:
+            return {}
+        return (
+            self._start_tags(egress)
+            if self.name == "opencensus"
+            else self._start_tags(True, egress)
+        )
 
 
 def named(config: Config) -> Tracer | None:
