@@ -112,8 +112,10 @@ def _finish_handler(original: Callable[..., Awaitable[Any]]) -> Callable[..., Aw
 
 def _serialized(call: _Call, serializer: Callable[[Any], bytes] | None, message: Any) -> bytes:
     data: bytes = serializer(message) if serializer else message
-    if type(data) is bytes:
+    try:
         call.size += grpc_inbound.framed(data)
+    except Exception as error:
+        integration.failed(SITE, error)
     return data
 
 

@@ -18,22 +18,26 @@ from autotrace.facts import (
 from autotrace.integration import Outbound
 from autotrace.integrations import grpc_metadata
 
-_CANCELLED, _DEADLINE_EXCEEDED, _UNAVAILABLE = 1, 4, 14
+_DEADLINE_EXCEEDED, _UNAVAILABLE = 4, 14
 # How gRPC says itself, in the details of UNAVAILABLE, that nobody answered. What servers say is
 # their own text.
 _UNANSWERED = (
-    ("DNS resolution failed", (CONNECTION_FAILURE, DNS_FAILURE)),
-    ("Name resolution", (CONNECTION_FAILURE, DNS_FAILURE)),
-    ("failed to connect", (CONNECTION_FAILURE,)),
-    ("Failed to connect", (CONNECTION_FAILURE,)),
-    ("Connection refused", (CONNECTION_FAILURE,)),
-    ("mpty address list", (CONNECTION_FAILURE,)),
-    ("Socket closed", (CONNECTION_TERMINATION,)),
-    ("Connection reset", (CONNECTION_TERMINATION,)),
-    ("Broken pipe", (CONNECTION_TERMINATION,)),
-    ("GOAWAY", (CONNECTION_TERMINATION,)),
-    ("ping timeout", (CONNECTION_TERMINATION,)),
-    ("keepalive", (CONNECTION_TERMINATION,)),
+    (
+        (CONNECTION_FAILURE, DNS_FAILURE),
+        ("dns resolution failed", "errors resolving", "no results from dns"),
+    ),
+    (
+        (CONNECTION_FAILURE,),
+        ("failed to connect", "connection refused", "address list", "no children available"),
+    ),
+    (
+        (CONNECTION_TERMINATION,),
+        (
+            *("socket closed", "transport closed", "endpoint closing", "connection reset"),
+            *("broken pipe", "end of stream", "recvmsg:", "write failed", "goaway"),
+            *("ping timeout", "keepalive timeout"),
+        ),
+    ),
 )
 
 
@@ -73,10 +77,18 @@ def ended(outbound: Outbound, status: int, message: str, canceled: bool) -> None
     integration.tell_grpc_status(span, status, message)
     failure = _failure(status, message, canceled)
     if failure is None:
-        outbound.answered(Response(200, "HTTP/2"))
+        outbound.answered(Response(200, "HTTP/2", _peer(span.request)))
         outbound.end()
     else:
         outbound.failed(failure)
+
+
+def _peer(request: object) -> tuple[str, int] | None:
+    """The address that answered, where the target is one: gRPC does not tell it otherwise."""
+    if not isinstance(request, ClientRequest) or request.port is None:
+        return None
+    is_address = ":" in request.host or request.host.replace(".", "").isdecimal()
+    return (request.host, request.port) if is_address else None
 
 
 def _failure(status: int, message: str, canceled: bool) -> Failure | None:
@@ -85,7 +97,8 @@ def _failure(status: int, message: str, canceled: bool) -> Failure | None:
     if status == _DEADLINE_EXCEEDED and message.lower().startswith("deadline exceeded"):
         return Failure((TIMEOUT,), message)
     if status == _UNAVAILABLE:
-        for words, flags in _UNANSWERED:
-            if words in message:
+        said = message.lower()
+        for flags, texts in _UNANSWERED:
+            if any(text in said for text in texts):
                 return Failure(flags, message)
     return None

@@ -104,7 +104,10 @@ class _Blocking:
         return self.act(first, context)
 
     def stream_stream(self, requests: Iterator[bytes], context: Any) -> Iterator[bytes]:
-        yield from self.unary_stream(next(requests), context)
+        first = next(requests)
+        for _ in requests:
+            pass
+        yield from self.unary_stream(first, context)
 
 
 class _Async:
@@ -152,10 +155,9 @@ class _Async:
     async def stream_stream(
         self, requests: AsyncIterator[bytes], context: Any
     ) -> AsyncIterator[bytes]:
-        async for request in requests:
-            async for answer in self.unary_stream(request, context):
-                yield answer
-            return
+        received = [request async for request in requests]
+        async for answer in self.unary_stream(received[0], context):
+            yield answer
 
 
 class _Loop:
@@ -219,6 +221,7 @@ class Client:
 
     def send(self, target: str, kind: str, message: str, **options: Any) -> list[bytes]:
         """The messages that a call is answered with."""
+        self.callable(target, kind)
         if self.blocking:
             answer = self.begin(target, kind, message, **options)
             return [answer] if kind.endswith("unary") else list(answer)

@@ -30,14 +30,14 @@ REQUEST_ID = "b6a1f9c2-7d3e-9f10-9a52-0c1d2e3f4a5b"
 
 
 @pytest.fixture(scope="module")
-def all() -> Iterator[Everything]:
+def both() -> Iterator[Everything]:
     with everything() as made:
         yield made
 
 
 @pytest.fixture(params=("grpc", "grpc.aio"))
-def server(request: pytest.FixtureRequest, all: Everything) -> Server:
-    server = all.servers[request.param]
+def server(request: pytest.FixtureRequest, both: Everything) -> Server:
+    server = both.servers[request.param]
     server.service.clear()
     return server
 
@@ -49,8 +49,8 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def client(all: Everything) -> Client:
-    return all.clients["grpc"]
+def client(both: Everything) -> Client:
+    return both.clients["grpc"]
 
 
 Call = Callable[..., Any]
