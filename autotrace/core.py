@@ -10,24 +10,22 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from fnmatch import translate
-from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from opentelemetry import trace
 from opentelemetry.trace import NonRecordingSpan, SpanContext
 
 from autotrace import context as ctx
-from autotrace import decorator, ids, propagation, provider, request_id, sampling, trust
-from autotrace.call import Inbound, Outbound, Pairs
+from autotrace import decorator, ids, propagation, provider, request_id, sampling
+from autotrace.call import Inbound, Outbound
 from autotrace.context import CALL, CURRENT, SPAN, Context, suppressed
-from autotrace.facts import ServerRequest
+from autotrace.deciding import Deciding
 from autotrace.headers import Known
-from autotrace.known_names import CLIENT_TRACE_ID, FORCE_TRACE, initials, known_names
-from autotrace.operation import origin_form
+from autotrace.known_names import CLIENT_TRACE_ID, known_names
 from autotrace.own_baggage import with_own_baggage
-from autotrace.propagation import NOWHERE, Hop, baggage
-from autotrace.routes import INBOUND, OUTBOUND, Route, Routes
-from autotrace.runtime import Samplers
+from autotrace.propagation import baggage
+from autotrace.routes import INBOUND, OUTBOUND, Routes
+from autotrace.sending import Sending
 from autotrace.span import CLIENT, INTERNAL, SERVER, Link, Reading, Span
 from autotrace.wanted_headers import wanted
 
@@ -41,14 +39,12 @@ if TYPE_CHECKING:
 REQUEST_ID = request_id.HEADER
 BAGGAGE = baggage.BAGGAGE
 
-NOT_TRACED, SAMPLING = request_id.NOT_TRACEABLE, request_id.SAMPLING
-TEN_THOUSAND = sampling.TEN_THOUSAND
 COUNTED = sampling.COUNTED
 
 _NOTHING_ELSE: frozenset[str] = frozenset()
 
 
-class Core:
+class Core(Deciding, Sending):
     """Everything configured, made ready so that a request decides by a few comparisons.
 
     `looks`: decisions depend on what is asked for, so that calls come with their place. `asks_all`:
@@ -70,6 +66,7 @@ class Core:
         self.verbose = config.verbose
         self._inbound_routes = inbound_routes or Routes(())
         self._outbound_routes = outbound_routes or Routes(())
+        Deciding.__init__(self, config, (self._inbound_routes, self._outbound_routes), tracer)
         routes = [*self._inbound_routes, *self._outbound_routes]
         formats = [config.operation, config.upstream_operation]
         formats += [text for each in routes for text in (each.operation, each.upstream_operation)]
@@ -81,12 +78,10 @@ class Core:
             *self._outbound_routes.header_names(),
         }
         self.names = known_names(config, read)
+        Sending.__init__(self, config, self._outbound_routes, self.names, tracer)
         # What is kept of a response's headers, beside what no configuration need ask for.
         self.response_names = frozenset((decorator.HEADER, *self._wanted.response))
-        self._formatted = bool(config.operation), bool(config.upstream_operation)
-        self._initials = initials(self.names.lower | trust.AT_THE_EDGE)
         self._tracer = tracer
-        self._planner = _planner(config, tracer)
         self._nothing = propagation.Planner((), frozenset(propagation.OWNER), ())
         self._excluded = _matcher(config.exclude)
         self._health_checks = _matcher(config.health_check_paths)
@@ -101,20 +96,7 @@ class Core:
             or config.always_set_request_id_in_response
             or config.use_remote_address
         )
-        self.new_trace_id = ids.new_trace_id if config.trace_id_128bit else ids.new_short_trace_id
-        self._generates = config.generate_request_id
-        self._preserves = config.preserve_external_request_id
-        self._tells_request_id = config.always_set_request_id_in_response
         self._spawns = config.spawn_upstream_span
-        self._hop = config.service_name, config.node_id
-        self._says_who = _says_who(config)
-        self._trust = trust.Trust.from_config(config)
-        self._samplers = Samplers(
-            sampling.Sampler.from_config(config),
-            (self._inbound_routes, self._outbound_routes),
-            config.runtime_file,
-        )
-        self._watches = bool(config.runtime_file)
 
     # Inbound.
 
@@ -217,88 +199,6 @@ class Core:
             # Nothing of it is written; what arrived goes on as it came.
             call.plan = self._nothing.plan(call.known)
         return tracer.span_ids(verdict, ids.random_word)
-
-    def _decide(self, call: Inbound, peer: str) -> None:
-        """The decision by what arrived, and the request id with the reason packed into it."""
-        known = call.known
-        given = known.get(REQUEST_ID, "")
-        client = CLIENT_TRACE_ID in known
-        forced = FORCE_TRACE in known
-        edge = False
-        if forced or self._trust.use_remote_address:
-            came_for = trust.forwarded_for(known)
-            forced = forced and self._trust.is_internal(peer, came_for)
-            edge = self._trust.is_edge(peer, came_for)
-            if edge:
-                packs = self._samplers.listener.packs
-                given = request_id.kept(given, True, self._generates, self._preserves, packs)
-                call.edge = True
-        if given and propagation.acceptable(given):
-            self._follow(call, given, client, forced)
-        else:
-            self._decide_new(call, client, forced)
-        if forced and not self._tells_request_id:
-            # Who forces a trace is told which one.
-            call.response_headers = ((REQUEST_ID, call.request_id),)
-        if decorator.HEADER in known or call.route_rule is not None:
-            self._decorate(call, None if edge else known.get(decorator.HEADER))
-
-    def _decorate(self, call: Inbound, header: str | None) -> None:
-        """What names the span of a call, and what its response tells of that."""
-        route = call.route_rule
-        formatted = self._formatted[0] or (route is not None and bool(route.operation))
-        operation, propagate = ("", False) if route is None else (route.decorator, route.propagate)
-        call.operation, echo = decorator.served(operation, propagate, header, formatted)
-        if echo:
-            call.response_headers = (*call.response_headers, (decorator.HEADER, echo))
-
-    def _sampler(self, call: Inbound) -> sampling.Sampler:
-        """What decides about a call now: its route's shares, else the listener's."""
-        samplers = self._samplers
-        if self._watches:
-            now = monotonic()
-            if now >= samplers.due:
-                samplers.refresh(now)
-        route = call.route_rule
-        return samplers.listener if route is None else route.sampler or samplers.listener
-
-    def _decide_new(self, call: Inbound, client: bool, forced: bool) -> None:
-        """The decision about a call without a request id, and the id that it gets."""
-        if not self._generates:
-            self._follow(call, "", client, forced)
-            return
-        # Number and digit are all that is needed until the id is sent or read.
-        number = call.number = ids.random_bits(32)
-        sampler = self._sampler(call)
-        share = sampler.share
-        if client or forced or share is None:
-            reason = sampler.decide(number, client, forced, ids.random_percent_draw)
-        else:
-            reason = SAMPLING if number % TEN_THOUSAND < share else NOT_TRACED
-        call.reason = reason
-        if reason != NOT_TRACED:
-            call.sampled = 1
-            if sampler.packs and sampler.by_request_id:
-                call.digit = reason
-
-    def _follow(self, call: Inbound, given: str, client: bool, forced: bool) -> None:
-        """The decision by the request id that arrived."""
-        sampler = self._sampler(call)
-        integer = request_id.to_integer(given)
-        if integer is not None or self._tracer is not None:
-            reason, call.digit = sampler.follow(
-                given, integer, client, forced, ids.random_percent_draw
-            )
-        else:
-            # Where the id has no number the trace id has one. Envoy would never trace it.
-            if not call.trace_id:
-                call.trace_id = self.new_trace_id()
-            integer = sampling.trace_integer(call.trace_id)
-            reason = sampler.decide(integer, client, forced, ids.random_percent_draw)
-        call.given = given
-        call.reason = reason
-        if reason != NOT_TRACED:
-            call.sampled = 1
 
     def _record(self, call: Inbound, own_ids: tuple[str, str] | None = None) -> None:
         """Starts the server span of a sampled call."""
@@ -483,67 +383,6 @@ class Core:
         span.request = request
         return self._headers(span, call, span, request)
 
-    def _headers(
-        self,
-        identity: Span | Inbound,
-        call: Inbound,
-        span: Span | None,
-        request: ClientRequest | None,
-    ) -> Outbound:
-        """An outbound call with its headers, and all names that they stand in place of.
-
-        The ids in every format that arrived or is configured, the request id, what is carried.
-        """
-        plan = call.plan or self._planner.nothing
-        known = call.known
-        told = known if call.agreed is None else call.agreed
-        hop = self._hop_of(call, request) if plan.by_hop else NOWHERE
-        pairs: Pairs = []
-        for inject in plan.injections:
-            pairs += inject(identity, told, hop)
-        request_id = call.request_id
-        if request_id:
-            pairs.append((REQUEST_ID, request_id))
-        if known:
-            if BAGGAGE in known:
-                text = baggage.carried(known)
-                if text:
-                    pairs.append((BAGGAGE, text))
-            if plan.carried:
-                pairs += propagation.carry(known, plan.carried)
-        if self._says_who:
-            pairs += self._says_who
-        outbound = Outbound(span, pairs, plan.replaced, self._initials)
-        if request is not None and self._outbound_routes:
-            self._tell_route(outbound, self._outbound_route(call, request))
-        return outbound
-
-    def _hop_of(self, call: Inbound, request: ClientRequest | None) -> Hop:
-        """Who calls whom, out of which operation."""
-        service, instance = self._hop
-        served = None if call.span is None else call.span.request
-        endpoint = origin_form(served.target) if isinstance(served, ServerRequest) else ""
-        address = "" if request is None else f"{request.host}:{request.port}"
-        return Hop(service, instance, endpoint.partition("?")[0], address)
-
-    def _outbound_route(self, call: Inbound, request: ClientRequest) -> Route | None:
-        host = f"{request.host}:{request.port}" if request.port else request.host
-        return self._outbound_routes.find(request.method, host, request.target, call.known)
-
-    def _tell_route(self, outbound: Outbound, route: Route | None) -> None:
-        """Names an outbound call by its route, and tells whom it calls."""
-        if route is None:
-            return
-        formatted = self._formatted[1] or bool(route.upstream_operation)
-        told = decorator.told(route.decorator, route.propagate, formatted)
-        if told:
-            outbound.pairs.append((decorator.HEADER, told))
-        if outbound.span is not None:
-            outbound.span.outbound_route = route
-            outbound.span.operation = route.decorator
-            if route.cluster:
-                outbound.span.upstream = route.cluster, route.cluster
-
 
 def configured(config: Config, finish: Callable[[Span], None]) -> tuple[Core, str]:
     """The core as configured, and what is wrong with the options of its tracer, in words."""
@@ -586,27 +425,6 @@ def _ids_of(context: SpanContext) -> tuple[str, str, str]:
         trace.format_span_id(context.span_id),
         context.trace_state.to_header() if context.trace_state else "",
     )
-
-
-def _planner(config: Config, tracer: Tracer | None) -> propagation.Planner:
-    forwarded = frozenset((*propagation.FORWARDED, *config.forward_headers))
-    everything = forwarded | frozenset(propagation.OWNER)
-    if config.no_context_propagation:
-        return propagation.Planner((), forwarded, ())
-    if tracer is None:
-        return propagation.Planner(config.propagators, forwarded)
-    # What Envoy's tracer does not write passes through Envoy as it came.
-    return propagation.Planner(tracer.injects, everything, tracer.injections)
-
-
-def _says_who(config: Config) -> Pairs:
-    """The headers by which outbound calls tell who calls."""
-    if not config.add_user_agent:
-        return []
-    pairs = [(trust.CLUSTER, config.service_name)]
-    if config.node_id:
-        pairs.append((trust.NODE, config.node_id))
-    return [pair for pair in pairs if propagation.acceptable(pair[1])]
 
 
 def _matcher(rules: Sequence[str]) -> Callable[[str, str], bool] | None:

@@ -33,7 +33,7 @@ LAYERS = (
         "message_tags",
     },
     {"call"},
-    {"own_baggage"},
+    {"own_baggage", "deciding", "sending"},
     {"core"},
     {"carried", "log_fields"},
     {"integration"},

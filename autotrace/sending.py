@@ -1,0 +1,117 @@
+"""The headers of an outbound call: the trace in every format, the request id, what is carried."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from autotrace import decorator, propagation, request_id, trust
+from autotrace.call import Inbound, Outbound, Pairs
+from autotrace.facts import ServerRequest
+from autotrace.known_names import initials
+from autotrace.operation import origin_form
+from autotrace.propagation import NOWHERE, Hop, baggage
+
+if TYPE_CHECKING:
+    from autotrace.config import Config
+    from autotrace.facts import ClientRequest
+    from autotrace.headers import Names
+    from autotrace.provider import Tracer
+    from autotrace.routes import Route, Routes
+    from autotrace.span import Span
+
+REQUEST_ID = request_id.HEADER
+BAGGAGE = baggage.BAGGAGE
+
+
+class Sending:
+    """The part of the core that writes headers."""
+
+    def __init__(self, config: Config, routes: Routes, names: Names, tracer: Tracer | None) -> None:
+        self._outbound_routes = routes
+        self._upstream_formatted = bool(config.upstream_operation)
+        self._initials = initials(names.lower | trust.AT_THE_EDGE)
+        self._planner = _planner(config, tracer)
+        self._service = config.service_name, config.node_id
+        self._says_who = _says_who(config)
+
+    def _headers(
+        self,
+        identity: Span | Inbound,
+        call: Inbound,
+        span: Span | None,
+        request: ClientRequest | None,
+    ) -> Outbound:
+        """An outbound call with its headers, and all names that they stand in place of.
+
+        The ids in every format that arrived or is configured, the request id, what is carried.
+        """
+        plan = call.plan or self._planner.nothing
+        known = call.known
+        told = known if call.agreed is None else call.agreed
+        hop = self._hop_of(call, request) if plan.by_hop else NOWHERE
+        pairs: Pairs = []
+        for inject in plan.injections:
+            pairs += inject(identity, told, hop)
+        request_id = call.request_id
+        if request_id:
+            pairs.append((REQUEST_ID, request_id))
+        if known:
+            if BAGGAGE in known:
+                text = baggage.carried(known)
+                if text:
+                    pairs.append((BAGGAGE, text))
+            if plan.carried:
+                pairs += propagation.carry(known, plan.carried)
+        if self._says_who:
+            pairs += self._says_who
+        outbound = Outbound(span, pairs, plan.replaced, self._initials)
+        if request is not None and self._outbound_routes:
+            self._tell_route(outbound, self._outbound_route(call, request))
+        return outbound
+
+    def _hop_of(self, call: Inbound, request: ClientRequest | None) -> Hop:
+        """Who calls whom, out of which operation."""
+        service, instance = self._service
+        served = None if call.span is None else call.span.request
+        endpoint = origin_form(served.target) if isinstance(served, ServerRequest) else ""
+        address = "" if request is None else f"{request.host}:{request.port}"
+        return Hop(service, instance, endpoint.partition("?")[0], address)
+
+    def _outbound_route(self, call: Inbound, request: ClientRequest) -> Route | None:
+        host = f"{request.host}:{request.port}" if request.port else request.host
+        return self._outbound_routes.find(request.method, host, request.target, call.known)
+
+    def _tell_route(self, outbound: Outbound, route: Route | None) -> None:
+        """Names an outbound call by its route, and tells whom it calls."""
+        if route is None:
+            return
+        formatted = self._upstream_formatted or bool(route.upstream_operation)
+        told = decorator.told(route.decorator, route.propagate, formatted)
+        if told:
+            outbound.pairs.append((decorator.HEADER, told))
+        if outbound.span is not None:
+            outbound.span.outbound_route = route
+            outbound.span.operation = route.decorator
+            if route.cluster:
+                outbound.span.upstream = route.cluster, route.cluster
+
+
+def _planner(config: Config, tracer: Tracer | None) -> propagation.Planner:
+    forwarded = frozenset((*propagation.FORWARDED, *config.forward_headers))
+    everything = forwarded | frozenset(propagation.OWNER)
+    if config.no_context_propagation:
+        return propagation.Planner((), forwarded, ())
+    if tracer is None:
+        return propagation.Planner(config.propagators, forwarded)
+    # What Envoy's tracer does not write passes through Envoy as it came.
+    return propagation.Planner(tracer.injects, everything, tracer.injections)
+
+
+def _says_who(config: Config) -> Pairs:
+    """The headers by which outbound calls tell who calls."""
+    if not config.add_user_agent:
+        return []
+    pairs = [(trust.CLUSTER, config.service_name)]
+    if config.node_id:
+        pairs.append((trust.NODE, config.node_id))
+    return [pair for pair in pairs if propagation.acceptable(pair[1])]
