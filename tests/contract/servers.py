@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -200,16 +201,44 @@ def framework(entry: Callable[[Application], Application]) -> Server:
     return in_process(entry.__name__, serve, pages, disabled_integrations="werkzeug")
 
 
-def gunicorn(worker: str, *options: str) -> Server:
-    """gunicorn with one worker of a class, launched by nothing but its `PYTHONPATH`."""
-    command = [sys.executable, "-m", "gunicorn", "--worker-class", worker, *options]
-    command += ["--log-level", "error", "tests.contract.application:application"]
+def gunicorn(worker: str, *options: str, app: str = "application:application") -> Server:
+    """gunicorn with one worker of a class."""
+    command = ["-m", "gunicorn", "--worker-class", worker, *options, "--log-level", "error"]
+    command += [f"tests.contract.{app}", "--bind"]
+    name = f"gunicorn-{worker.rpartition('.')[2]}"
+    return launched(name, lambda listening: [*command, f"fd://{listening.fileno()}"])
+
+
+def daphne() -> Server:
+    """daphne, whose reactor runs but once in a process."""
+    command = ["-m", "daphne", "-v", "0", "tests.contract.asgi_application:asgi", "--fd"]
+    return launched("daphne", lambda listening: [*command, str(listening.fileno())])
+
+
+def granian() -> Server:
+    """granian, which makes its sockets itself."""
+    command = ["-m", "granian", "--interface", "asgi", "--no-access-log", "--host", HOST]
+
+    def bound(listening: socket.socket) -> list[str]:
+        port = str(listening.getsockname()[1])
+        listening.close()
+        return [*command, "--port", port, "tests.contract.asgi_application:asgi"]
+
+    return launched("granian", bound, "Started worker")
+
+
+def launched(name: str, command: Callable[[socket.socket], list[str]], ready: str = "") -> Server:
+    """A server run as its users do, by nothing but its `PYTHONPATH`.
+
+    It is handed a socket that listens already: connections wait for it, tests need not. Or else it
+    says when it is `ready`.
+    """
 
     @contextmanager
     def start(settings: dict[str, str], traced: bool = True) -> Iterator[Served]:
         environ = dict(os.environ)
-        for name in [n for n in environ if n.startswith(("AUTOTRACE_", "OTEL_", "PYTHONPATH"))]:
-            del environ[name]
+        for each in [n for n in environ if n.startswith(("AUTOTRACE_", "OTEL_", "PYTHONPATH"))]:
+            del environ[each]
         # Some of what libraries answer follows the order of a set.
         environ["PYTHONHASHSEED"] = "0"
         with _collecting() as (pipe, spans), wire.listen() as listening:
@@ -218,22 +247,39 @@ def gunicorn(worker: str, *options: str) -> Server:
                     {"exporter": "jsonl", "jsonl_endpoint": pipe, **settings}
                 )
                 environ |= {"PYTHONPATH": str(ROOT / "bootstrap"), "OTEL_BSP_SCHEDULE_DELAY": "10"}
-            # It is listening already: connections wait for the worker, tests need not.
-            bound = [*command, "--bind", f"fd://{listening.fileno()}"]
-            with tempfile.TemporaryFile() as stderr:
-                process = subprocess.Popen(
-                    bound, cwd=ROOT, env=environ, pass_fds=[listening.fileno()], stderr=stderr
-                )
-                try:
-                    yield Served(listening.getsockname()[1], spans)
-                finally:
-                    process.terminate()
-                    process.wait(30)
-                stderr.seek(0)
-                said = stderr.read().decode()
-            assert "autotrace:" not in said, said
+            port, kept = listening.getsockname()[1], listening.fileno()
+            arguments = command(listening)
+            process = subprocess.Popen(
+                [sys.executable, *arguments],
+                cwd=ROOT,
+                env=environ,
+                pass_fds=[] if ready else [kept],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+            said: list[str] = []
+            is_ready = threading.Event()
 
-    return Server(f"gunicorn-{worker}", start, False)
+            def read() -> None:
+                assert process.stdout is not None
+                for line in process.stdout:
+                    said.append(line)
+                    if ready in line:
+                        is_ready.set()
+
+            def stop() -> None:
+                process.terminate()
+                process.wait(30)
+
+            with running(read, stop):
+                assert not ready or is_ready.wait(agent.PATIENCE), said
+                yield Served(port, spans)
+            assert process.stdout is not None
+            process.stdout.close()
+            assert not [line for line in said if "autotrace:" in line], said
+
+    return Server(name, start, False)
 
 
 @contextmanager
@@ -272,6 +318,7 @@ IN_PROCESS = (
     in_process("http_server", http_server)._replace(
         cannot={
             "test_an_exception_before_the_response_is_a_500": "http.server answers nothing then",
+            "test_a_client_that_leaves_is_flagged": "the head may be all that arrives before",
             "test_an_application_within_another_makes_no_second_span": "it has no environ",
         }
     ),
@@ -286,4 +333,13 @@ SERVERS = (
     *IN_PROCESS,
     gunicorn("sync"),
     gunicorn("gthread", "--threads", "8"),
+    gunicorn("uvicorn.workers.UvicornWorker", app="asgi_application:asgi"),
+    gunicorn("asgi", app="asgi_application:asgi"),
+    daphne()._replace(
+        cannot={
+            path: "daphne leaves its client waiting when a response breaks off"
+            for path in ("/raising-midstream", "/too-late")
+        }
+    ),
+    granian(),
 )
