@@ -146,6 +146,8 @@ class Core(Deciding, Sending):
             if parent.random:
                 call.random = True
             if others:
+                for other in others:
+                    propagation.CONFLICTS[other.format] += 1
                 call.others = others
                 call.agreed = propagation.without(call.known, others)
         self._decide(call, peer)

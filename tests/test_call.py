@@ -10,7 +10,7 @@ from opentelemetry import baggage as otel_baggage
 from opentelemetry import trace
 from opentelemetry.context import Context
 
-from autotrace import config, context, ids, integration
+from autotrace import config, context, ids, integration, propagation
 from autotrace.call import Inbound, Outbound
 from autotrace.context import CURRENT
 from autotrace.core import Core, configured
@@ -402,3 +402,21 @@ def test_short_trace_ids_on_request() -> None:
     call = inbound(core(trace_id_128bit=0))
     assert call.span is not None
     assert len(call.span.trace_id) == 16
+
+
+def test_a_trace_that_is_not_continued_is_linked_and_counted(finished: list[Span]) -> None:
+    one = core(finished)
+    before = dict(propagation.CONFLICTS)
+    call = inbound(
+        one, traceparent=TRACEPARENT, b3="80f198ee56343ba864fe8b2a57d3eff7-e457b5a2e4d86bd1-1"
+    )
+    assert call.span is not None
+    assert [(link.trace_id, link.span_id) for link in call.span.links] == [
+        ("80f198ee56343ba864fe8b2a57d3eff7", "e457b5a2e4d86bd1")
+    ]
+    assert {n: c - before[n] for n, c in propagation.CONFLICTS.items() if c != before[n]} == {
+        "b3": 1
+    }
+    # Both formats name the trace that goes on.
+    sent_on = sent(outbound(one, call))
+    assert sent_on["b3"].startswith(sent_on["traceparent"].split("-")[1])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -111,3 +113,14 @@ def test_no_text_raises(text: str, entries: dict[str, str | None]) -> None:
     assert merged.isascii()
     assert merged.isprintable() or "\t" in merged
     assert len(merged) <= 8192
+
+
+def test_what_the_program_sets_has_room_among_all_that_arrived() -> None:
+    raw = ",".join(f"k{number}=v" for number in range(64))
+    members = baggage.merge(raw, {"mine": "1"}).split(",")
+    assert (len(members), members[0], members[-1]) == (64, "k0=v", "mine=1")
+
+
+def test_a_key_that_is_no_text_is_left_out() -> None:
+    entries: Any = {5: "x", "a": "b"}
+    assert baggage.encode(entries) == "a=b"

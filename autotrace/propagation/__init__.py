@@ -39,6 +39,7 @@ from autotrace.propagation.incoming import Identity, Incoming
 from autotrace.propagation.values import MAX_LENGTH, acceptable
 
 __all__ = [
+    "CONFLICTS",
     "FAMILIES",
     "FORMATS",
     "FORWARDED",
@@ -109,6 +110,9 @@ OWNER: dict[str, str] = {
     **dict.fromkeys(baggage.HEADERS, "baggage"),
     **FORWARDED,
 }
+
+# format -> how many calls came with another trace in it than the one that was continued.
+CONFLICTS = dict.fromkeys(FORMATS, 0)
 
 # Headers of no format that are sent with every call, in place of the program's own.
 _ALWAYS_OURS = ("x-request-id", "baggage")

@@ -55,8 +55,9 @@ def encode(entries: Mapping[str, object]) -> str:
 def merge(raw: str, changes: Mapping[str, object]) -> str:
     """`raw` with some entries set, or removed by None; the others stay as they came."""
     kept = [member for member in _members(raw) if _entry(member)[0] not in changes]
-    changed = (_encoded(key, value) for key, value in changes.items() if value is not None)
-    return _join([*kept, *changed])
+    changed = [_encoded(key, value) for key, value in changes.items() if value is not None]
+    # It is not the program's own that have no room.
+    return _join([*kept[: max(0, MAX_MEMBERS - len(changed))], *changed])
 
 
 def _members(text: str) -> list[str]:
