@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from autotrace import integration
-from autotrace.integration import Patches
+from autotrace.integration import CURRENT, Context, Patches
 from autotrace.integrations import asgi, wsgi
 
 # On a response: what stands for it in the call, until it is closed.
@@ -43,14 +43,15 @@ class _Content:
     tests do, find a response with all its attributes.
     """
 
-    __slots__ = ("body", "close", "steps")
+    __slots__ = ("body", "close", "context", "steps")
 
     body: Any
     close: Callable[[], object]
-    steps: Callable[[], Iterator[bytes]]
+    context: Context
+    steps: Iterator[bytes]
 
     def __iter__(self) -> Iterator[bytes]:
-        return self.steps()
+        return self.steps
 
 
 def _entry(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -62,6 +63,7 @@ def _entry(original: Callable[..., Any]) -> Callable[..., Any]:
 
         def application(*args: Any) -> Iterable[bytes]:
             nonlocal response
+            content.context = CURRENT.get()
             response = original(self, *args)
             # Not what a server sends by itself, which is in place of a file's response.
             return content if hasattr(response, "_resource_closers") else response
@@ -82,7 +84,12 @@ def _iter(original: Callable[..., Iterator[bytes]]) -> Callable[..., Iterator[by
         content: _Content | None = self.__dict__.get(STANDS_IN)
         if content is None:
             return original(self)
-        content.steps = lambda: original(self)
+        before = CURRENT.get()
+        CURRENT.set(content.context)
+        try:
+            content.steps = original(self)
+        finally:
+            CURRENT.set(before)
         return iter(content.body)
 
     # Django warns its caller of asynchronous steps below WSGI, and warnings skip frames of this

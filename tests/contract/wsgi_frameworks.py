@@ -103,6 +103,8 @@ def bottle(application: Application) -> Application:
         status = f"{answer.status} {answer.reason}"
         return bottle_module.HTTPResponse(body, status, answer.headers)
 
+    # The page of its own tells the port.
+    app.error(500)(lambda error: "broken")
     app.route("/<path:path>", ["GET", "POST"], view)
     entry: Application = app
     return entry
