@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks.inbound import KINDS, environ, fresh
 
-CLIENTS = ("none", "urllib3", "http.client", "requests")
+CLIENTS = ("none", "urllib3", "http.client", "requests", "httpx", "httpx-async", "aiohttp")
 WARM_UP = 50
 # Fewer than an exporter's queue takes, so that every span is delivered and paid for.
 BETWEEN_FLUSHES = 500
@@ -39,6 +39,13 @@ def _caller(client: str, port: int) -> Call:
         session = requests.Session()
         session.trust_env = False
         return lambda: session.get(url, headers=headers)
+    if client == "httpx":
+        import httpx
+
+        blocking = httpx.Client(trust_env=False)
+        return lambda: blocking.get(url, headers=headers)
+    if client in ("httpx-async", "aiohttp"):
+        return _async_caller(client, url, headers)
     if client == "http.client":
         connection = HTTPConnection("127.0.0.1", port)
 
@@ -48,6 +55,29 @@ def _caller(client: str, port: int) -> Call:
 
         return get
     return lambda: None
+
+
+def _async_caller(client: str, url: str, headers: dict[str, str]) -> Call:
+    """The same by a client of coroutines, whose event loop runs while the view waits."""
+    import asyncio
+
+    loop = asyncio.new_event_loop()
+    if client == "httpx-async":
+        import httpx
+
+        concurrent = httpx.AsyncClient(trust_env=False)
+        return lambda: loop.run_until_complete(concurrent.get(url, headers=headers))
+    import aiohttp
+
+    async def begin() -> aiohttp.ClientSession:
+        return aiohttp.ClientSession()
+
+    async def get() -> bytes:
+        async with session.get(url, headers=headers) as response:
+            return await response.read()
+
+    session = loop.run_until_complete(begin())
+    return lambda: loop.run_until_complete(get())
 
 
 def _application(call: Call) -> Callable[..., Iterable[bytes]]:
