@@ -41,6 +41,7 @@ from tests.contract.asgi_application import (
     uvicorn_httptools,
 )
 from tests.contract.http_server_application import http_server
+from tests.contract.green_servers import pywsgi
 from tests.contract.tornado_application import tornado
 from tests.contract.wire import HOST, Headers, Reply
 from tests.contract.wsgi_frameworks import ENTRIES
@@ -224,14 +225,16 @@ def granian() -> Server:
         listening.close()
         return [*command, "--port", port, "tests.contract.asgi_application:asgi"]
 
-    return launched("granian", bound, "Started worker")
+    return launched("granian", bound, handed=False)
 
 
-def launched(name: str, command: Callable[[socket.socket], list[str]], ready: str = "") -> Server:
+def launched(
+    name: str, command: Callable[[socket.socket], list[str]], handed: bool = True
+) -> Server:
     """A server run as its users do, by nothing but its `PYTHONPATH`.
 
-    It is handed a socket that listens already: connections wait for it, tests need not. Or else it
-    says when it is `ready`.
+    It is `handed` a socket that listens already, so that connections wait for it and tests need
+    not. One that makes its own is asked until it answers.
     """
 
     @contextmanager
@@ -253,33 +256,41 @@ def launched(name: str, command: Callable[[socket.socket], list[str]], ready: st
                 [sys.executable, *arguments],
                 cwd=ROOT,
                 env=environ,
-                pass_fds=[] if ready else [kept],
+                pass_fds=[kept] if handed else [],
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
             )
             said: list[str] = []
-            is_ready = threading.Event()
 
             def read() -> None:
                 assert process.stdout is not None
-                for line in process.stdout:
-                    said.append(line)
-                    if ready in line:
-                        is_ready.set()
+                said.extend(process.stdout)
 
             def stop() -> None:
                 process.terminate()
                 process.wait(30)
 
             with running(read, stop):
-                assert not ready or is_ready.wait(agent.PATIENCE), said
+                if not handed:
+                    _until_it_listens(port)
                 yield Served(port, spans)
             assert process.stdout is not None
             process.stdout.close()
             assert not [line for line in said if "autotrace:" in line], said
 
     return Server(name, start, False)
+
+
+def _until_it_listens(port: int) -> None:
+    again = threading.Event()
+    for _ in range(int(agent.PATIENCE / 0.02)):
+        try:
+            wire.connect(port).close()
+            return
+        except ConnectionRefusedError:
+            again.wait(0.02)
+    raise TimeoutError(f"nothing listens at {port}")
 
 
 @contextmanager
@@ -307,6 +318,7 @@ IN_PROCESS = (
     in_process("wsgiref", wsgiref),
     in_process("waitress", waitress),
     in_process("flask", flask, disabled_integrations="werkzeug"),
+    in_process("gevent.pywsgi", pywsgi),
     in_process("aiohttp", aiohttp, counts_pages=True),
     in_process("tornado", tornado, counts_pages=True),
     in_process("cheroot", cheroot)._replace(
@@ -336,10 +348,10 @@ SERVERS = (
     gunicorn("uvicorn.workers.UvicornWorker", app="asgi_application:asgi"),
     gunicorn("asgi", app="asgi_application:asgi"),
     daphne()._replace(
-        cannot={
-            path: "daphne leaves its client waiting when a response breaks off"
-            for path in ("/raising-midstream", "/too-late")
-        }
+        cannot=dict.fromkeys(
+            ("/raising-midstream", "/too-late"),
+            "daphne leaves its client waiting when a response breaks off",
+        )
     ),
     granian(),
 )
