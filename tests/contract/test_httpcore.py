@@ -63,9 +63,9 @@ def test_streams_of_one_connection_do_not_mix(spans: Spans, http2_upstream: http
 
 
 def test_a_stream_that_is_reset(spans: Spans, http2_upstream: http2.Upstream) -> None:
-    with httpx.Client(http1=False, http2=True, trust_env=False) as client:
-        with pytest.raises(httpx.RemoteProtocolError):
-            client.get(http2_upstream.url("/reset"))
+    client = httpx.Client(http1=False, http2=True, trust_env=False)
+    with client, pytest.raises(httpx.RemoteProtocolError):
+        client.get(http2_upstream.url("/reset"))
     assert outcome(spans.one()) == ("0", "UR", "true", "error")
 
 
@@ -167,9 +167,9 @@ def test_a_task_that_nobody_waits_for_is_over_with_its_loop(
 def test_a_failure_of_the_program_while_it_reads_is_none_of_the_call(
     spans: Spans, upstream: Upstream
 ) -> None:
-    with httpx.Client(trust_env=False) as client, pytest.raises(ConnectionResetError):
-        with client.stream("GET", upstream.url("/stream")):
-            raise ConnectionResetError("of something else")
+    client = httpx.Client(trust_env=False)
+    with client, pytest.raises(ConnectionResetError), client.stream("GET", upstream.url("/stream")):
+        raise ConnectionResetError("of something else")
     upstream.release.set()
     assert outcome(spans.one()) == ("200", "-", None, "unset")
 
