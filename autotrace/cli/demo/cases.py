@@ -81,8 +81,9 @@ CASES = (
         recorded=False,
     ),
     Case(
-        "A format without a codec: SkyWalking",
-        "What autotrace cannot read it still carries, byte for byte, to those behind who can.",
+        "SkyWalking, whose ids are any text",
+        "Its trace id goes on as it came, and W3C and B3 beside it name the same trace by a fixed "
+        "hash, the same in every service. Each call is a segment of its own.",
         (("sw8", "1-MTIzNA==-NTY3OA==-2-c2hvcA==-djE=-L2Jhc2tldA==-c2hvcDo4MA=="),),
     ),
 )
