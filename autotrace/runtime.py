@@ -7,7 +7,6 @@ https://www.envoyproxy.io/docs/envoy/latest/configuration/operations/runtime
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 from collections.abc import Iterable, Mapping
@@ -168,6 +167,9 @@ def _whole(key: str, value: object) -> int:
 
 
 def _document(path: str) -> object:
+    # Few programs have such a file, and json is a package that they may not have loaded.
+    import json
+
     with open(path, encoding="utf-8-sig") as file:
         text = file.read()
     try:
