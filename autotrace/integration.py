@@ -340,20 +340,29 @@ def raising(
     """
     here = site(name)
 
+    def tell(*args: Any, **kwargs: Any) -> None:
+        try:
+            call = None if here.off else served_call()
+            if call is not None and call.span is not None:
+                error = read(*args, **kwargs)
+                if error is not None:
+                    call.raised(error)
+        except Exception as fault:
+            failed(here, fault)
+
     def around(original: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(original)
         def patched(*args: Any, **kwargs: Any) -> Any:
-            try:
-                call = None if here.off else served_call()
-                if call is not None and call.span is not None:
-                    error = read(*args, **kwargs)
-                    if error is not None:
-                        call.raised(error)
-            except Exception as fault:
-                failed(here, fault)
+            tell(*args, **kwargs)
             return original(*args, **kwargs)
 
-        return patched
+        @wraps(original)
+        async def awaited(*args: Any, **kwargs: Any) -> Any:
+            tell(*args, **kwargs)
+            return await original(*args, **kwargs)
+
+        # Frameworks look which of both it is.
+        return awaited if inspect.iscoroutinefunction(original) else patched
 
     return around
 
@@ -538,22 +547,22 @@ class _Telling:
 
     def returned(self, result: Any) -> None:
         """The half step after the function."""
-        call = self.call
         try:
-            if call is None:
-                return
-            said = self._steps.send(result)
-            if isinstance(said, Answer):
-                call.answered(said.response)
-                if said.body is None:
-                    call.end()
-                else:
-                    setattr(said.body, EXCHANGE, call)
-            elif isinstance(said, Response):
-                call.answered(said)
+            if self.call is not None:
+                self._answered(self.call, self._steps.send(result))
             self._steps.close()
         except Exception as error:
             failed(self._here, error)
+
+    def _answered(self, call: Outbound, said: object) -> None:
+        if isinstance(said, Answer):
+            call.answered(said.response)
+            if said.body is None:
+                call.end()
+            else:
+                setattr(said.body, EXCHANGE, call)
+        elif isinstance(said, Response):
+            call.answered(said)
 
     def raised(self, error: BaseException) -> None:
         """The half step after a function that raised."""
@@ -562,9 +571,23 @@ class _Telling:
                 # It may be used again, by a call that no story is told of.
                 setattr(self._connection, EXCHANGE, None)
             if self.call is not None:
-                self.call.failed(classify(error, self.call.on_wire))
+                said = self._thrown(error)
+                if isinstance(said, Answer):
+                    self._answered(self.call, said)
+                else:
+                    self.call.failed(classify(error, self.call.on_wire))
         except Exception as fault:
             failed(self._here, fault)
+
+    def _thrown(self, error: BaseException) -> object:
+        """What the story says of an exception; most let it pass, and some raise an answer."""
+        traceback = error.__traceback__
+        try:
+            return self._steps.throw(error)
+        except BaseException:
+            return None
+        finally:
+            error.__traceback__ = traceback
 
 
 # Patching.

@@ -18,7 +18,6 @@ def patch(module: ModuleType, patches: Patches) -> None:
         patches.replace(module.App, "__call__", wsgi.entry)
         patches.replace(module.App, "_get_responder", integration.routed("falcon", _route))
     raised = integration.raising("falcon", _error)
-    # Since Falcon 3; of ASGI it is a coroutine function, which answers when it is awaited.
     patches.replace(module.App, "_python_error_handler", raised)
 
 
