@@ -143,6 +143,8 @@ MANIFEST: tuple[Row, ...] = (
         "in",
         "WSGI applications below ASGI ones",
     ),
+    Row("gevent_pywsgi", ("gevent.pywsgi",), "gevent>=21.8", "server", "gevent.pywsgi"),
+    Row("eventlet_wsgi", ("eventlet.wsgi",), "eventlet>=0.33", "server", "eventlet.wsgi"),
     Row(
         "aiohttp_server",
         ("aiohttp.web_protocol", "aiohttp.web_response"),
@@ -198,6 +200,19 @@ MANIFEST: tuple[Row, ...] = (
     Row("urllib3", ("urllib3.connectionpool",), "urllib3>=1.26,<3", "out", "every attempt"),
     Row("httpcore", ("httpcore",), "httpcore>=0.17", "out", "httpx too: every hop, HTTP/1.1 and 2"),
     Row("aiohttp_client", ("aiohttp.client",), "aiohttp>=3.8,<4", "out", "every hop and attempt"),
+    Row(
+        "websockets",
+        (
+            "websockets.client",
+            "websockets.asyncio.client",
+            "websockets.sync.client",
+            "websockets.trio.client",
+            "websockets.legacy.client",
+        ),
+        "websockets>=11",
+        "out",
+        "websockets: handshakes",
+    ),
     Row("http_client", ("http.client",), "", "out", "http.client and all that stands on it"),
     Row(
         "opentelemetry",
@@ -205,6 +220,23 @@ MANIFEST: tuple[Row, ...] = (
         "opentelemetry-api>=1.30,<2",
         "api",
         "spans of the program's own",
+    ),
+    # They wake nobody: what they patch by themselves has to come first.
+    Row(
+        "gevent",
+        ("gevent", "gevent.threadpool"),
+        "gevent>=21.8",
+        "carrier",
+        "greenlets and pool threads",
+        passive=True,
+    ),
+    Row(
+        "eventlet",
+        ("eventlet.greenthread", "eventlet.tpool"),
+        "eventlet>=0.33",
+        "carrier",
+        "green threads and pool threads",
+        passive=True,
     ),
     Row("threading", ("threading",), "", "carrier", "Thread and Timer", passive=True),
     Row(

@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from autotrace import integration
-from autotrace.integration import CURRENT, Context, Patches
+from autotrace.integration import CURRENT, Patches
 
 SITE = integration.site("concurrent_futures")
 
@@ -22,15 +22,19 @@ def patch(module: ModuleType, patches: Patches) -> None:
 
 def _submit(original: Callable[..., Any]) -> Callable[..., Any]:
     def submit(self: Any, /, *args: Any, **kwargs: Any) -> Any:
-        context = CURRENT.get()
-        if not context or SITE.off or not args:
+        if SITE.off or not args:
             return original(self, *args, **kwargs)
-        return original(self, _carrying(context, args[0]), *args[1:], **kwargs)
+        return original(self, carrying(args[0]), *args[1:], **kwargs)
 
     return submit
 
 
-def _carrying(context: Context, function: Callable[..., Any]) -> Callable[..., Any]:
+def carrying(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, to be run in the context of here and now by a thread of a pool."""
+    context = CURRENT.get()
+    if not context:
+        return function
+
     def carried(*args: Any, **kwargs: Any) -> Any:
         before = CURRENT.get()
         CURRENT.set(context)

@@ -401,7 +401,17 @@ class _Body:
 class _SizedBody(_Body):
     """The same for a body with a length."""
 
-    __slots__ = ()
+    __slots__ = ("_before",)
 
     def __len__(self) -> int:
         return len(self._body)  # type: ignore[arg-type]
+
+    def __iter__(self) -> Iterator[bytes]:
+        # gevent's server begins to send, and then goes through all of it to add it up.
+        exchange = self._exchange
+        size = self._before = getattr(self, "_before", exchange.size)
+        for chunk in super().__iter__():
+            if type(chunk) is bytes:
+                size += len(chunk)
+                exchange.size = size
+            yield chunk
