@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 from collections.abc import Callable, Generator, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +14,7 @@ from autotrace import config, context, guard, integration
 from autotrace.context import CURRENT
 from autotrace.export import memory
 from autotrace.facts import ClientRequest, Response, ServerRequest
-from autotrace.integration import EXCHANGE, Exchange
+from autotrace.integration import EXCHANGE, Answer, Exchange, Outbound
 
 
 @pytest.fixture(autouse=True)
@@ -71,6 +73,72 @@ def test_the_exception_is_the_same_object_and_ends_the_call() -> None:
     assert connection.__dict__[EXCHANGE] is None
     (span,) = memory.SPANS
     assert (span.flags, span.reason) == (("UF",), "ConnectionRefusedError: refused")
+
+
+def told_async(original: Callable[..., Any], story: Any = tell, put: Any = None) -> Any:
+    function = integration.async_story("told in coroutines", story, put)(original)
+    assert inspect.iscoroutinefunction(function)
+    return asyncio.run(function(SimpleNamespace(), status=404))
+
+
+def test_a_story_serves_a_function_of_coroutines_too() -> None:
+    async def request(connection: Any, status: int) -> int:
+        await asyncio.sleep(0)
+        connection.__dict__[EXCHANGE].end()
+        return status
+
+    assert told_async(request) == 404
+    assert memory.SPANS[0].status == 404
+
+    async def refused(connection: Any, status: int) -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        told_async(refused)
+    assert memory.SPANS[1].flags == ("LR",)
+
+
+def test_the_layer_on_the_wire_puts_headers_on_and_says_when_it_is_over() -> None:
+    body = SimpleNamespace()
+
+    def wire(connection: Any, status: int) -> Generator[Exchange | Answer, Any, None]:
+        answer = yield Exchange(ClientRequest("GET", "http", "api", 80, "/"))
+        yield Answer(Response(answer), body if answer == 200 else None)
+
+    def put(call: Outbound, connection: Any, status: int) -> tuple[Any, int]:
+        assert dict(call.pairs)["traceparent"]
+        return connection, status + 1
+
+    async def request(connection: Any, status: int) -> int:
+        return 204
+
+    assert told_async(request, wire, put) == 204
+    assert [span.status for span in memory.SPANS] == [204]
+
+    def blocking(connection: Any, status: int) -> int:
+        return status
+
+    assert integration.story("on the wire", wire, put)(blocking)(None, 199) == 200
+    assert len(memory.SPANS) == 1
+    vars(body)[EXCHANGE].end()
+    assert memory.SPANS[1].status == 200
+
+
+def test_an_answer_may_be_raised() -> None:
+    def wire(connection: Any, status: int) -> Generator[Exchange | Answer, Any, None]:
+        try:
+            yield Exchange(ClientRequest("GET", "http", "api", 80, "/"))
+        except LookupError as error:
+            yield Answer(Response(error.args[0]), None)
+
+    async def refused(connection: Any, status: int) -> None:
+        raise LookupError(status)
+
+    with pytest.raises(LookupError) as caught:
+        told_async(refused, wire)
+    assert (memory.SPANS[0].status, memory.SPANS[0].flags) == (404, ())
+    # No frame of the story's is in it.
+    assert [entry.name for entry in caught.traceback][-1] == "refused"
 
 
 @pytest.mark.parametrize("fault", ["before", "after", "no exchange"])
