@@ -209,13 +209,6 @@ def test_some_tracers_tag_each_span_from_its_start(
     assert client_tags in client["tags"].items()
 
 
-def test_an_outsider_does_not_say_whose_cluster_it_is_of(ask: Ask) -> None:
-    header = {"x-envoy-downstream-service-cluster": "bank"}
-    assert spans(ask(header))[0]["tags"]["downstream_cluster"] == "bank"
-    edge = spans(ask(header, peer="203.0.113.7", use_remote_address="1"))[0]
-    assert edge["tags"]["downstream_cluster"] == "-"
-
-
 def test_opencensus_tracer_reads_and_writes_what_is_listed(ask: Ask) -> None:
     served = ask(
         {"x-cloud-trace-context": f"{TRACE}/1;o=1", "traceparent": f"00-{TRACE}-{PARENT}-01"},
