@@ -40,8 +40,8 @@ from tests.contract.asgi_application import (
     uvicorn_h11,
     uvicorn_httptools,
 )
-from tests.contract.http_server_application import http_server
 from tests.contract.green_servers import pywsgi
+from tests.contract.http_server_application import http_server
 from tests.contract.tornado_application import tornado
 from tests.contract.wire import HOST, Headers, Reply
 from tests.contract.wsgi_frameworks import ENTRIES
@@ -170,7 +170,7 @@ def flask(application: Application) -> Iterator[int]:
 def cheroot(application: Application) -> Iterator[int]:
     """CherryPy's server."""
 
-    class Quiet(CherootServer):  # type: ignore[misc]
+    class Quiet(CherootServer):
         def error_log(self, *args: object, **kwargs: object) -> None: ...
 
     server = Quiet((HOST, 0), application, request_queue_size=128)

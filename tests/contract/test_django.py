@@ -34,7 +34,7 @@ def item(request: HttpRequest, number: int = 0) -> HttpResponse:
     return HttpResponse(str(number))
 
 
-class Items(View):
+class Items(View):  # type: ignore[misc]
     def get(self, request: HttpRequest, name: str) -> HttpResponse:
         return HttpResponse(name)
 
@@ -72,7 +72,7 @@ def file(request: HttpRequest) -> FileResponse:
     return FileResponse(open(__file__, "rb"))
 
 
-class Closing(HttpResponse):
+class Closing(HttpResponse):  # type: ignore[misc]
     """A response that counts how often it is closed."""
 
     closed: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, cast
 
 import bottle
 import cherrypy
@@ -17,6 +17,7 @@ from tests.contract import agent
 from tests.contract.agent import Record
 from tests.contract.application import Application, Environ
 from tests.contract.calls import environ_of, start_response
+from tests.contract.wsgi_frameworks import expose
 
 
 def falcon_shop() -> Application:
@@ -33,9 +34,8 @@ def falcon_shop() -> Application:
     app = falcon.App()
     app.add_route("/items/{number:int}", Item())
     app.add_route("/fail", Fail())
-    app.add_sink(lambda request, response: None, "/sink")
-    entry: Application = app
-    return entry
+    app.add_sink(lambda req, resp, **kwargs: None, "/sink")
+    return cast("Application", app)
 
 
 def bottle_shop() -> Application:
@@ -84,26 +84,26 @@ def cherrypy_shop() -> Application:
     """CherryPy, with a tree, arguments in the path, and a node that takes some for itself."""
 
     class Bands:
-        @cherrypy.expose
+        @expose
         def index(self, name: str = "") -> str:
             return name
 
-        @cherrypy.expose
+        @expose
         def albums(self, title: str, name: str = "") -> str:
             return name + title
 
     class Shop:
         bands = cherrypy.popargs("name")(Bands)()
 
-        @cherrypy.expose
+        @expose
         def index(self) -> str:
             return "shop"
 
-        @cherrypy.expose
+        @expose
         def items(self, number: str, **query: str) -> str:
             return number
 
-        @cherrypy.expose
+        @expose
         def fail(self) -> str:
             raise ZeroDivisionError("by zero")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import bottle as bottle_module
 import cherrypy as cherrypy_module
@@ -20,6 +20,14 @@ from pyramid.response import Response
 
 from tests.contract.application import Application, Environ
 from tests.contract.bridge import Answer
+
+Method = TypeVar("Method")
+
+
+def expose(method: Method) -> Method:
+    """Has CherryPy answer by a method."""
+    cherrypy_module.expose(method)
+    return method
 
 
 class Steps(Iterator[bytes]):
@@ -79,19 +87,18 @@ def django(application: Application) -> Application:
 def falcon(application: Application) -> Application:
     """Falcon's own entry."""
 
-    def sink(request: falcon_module.Request, response: falcon_module.Response) -> None:
-        answer, body = answered(application, request.env)
-        response.status = f"{answer.status} {answer.reason}"
-        response.set_headers(answer.headers)
+    def sink(req: falcon_module.Request, resp: falcon_module.Response, **kwargs: Any) -> None:
+        answer, body = answered(application, req.env)
+        resp.status = f"{answer.status} {answer.reason}"
+        resp.set_headers(answer.headers)
         if isinstance(body, bytes):
-            response.data = body
+            resp.data = body
         else:
-            response.stream = body
+            resp.stream = body
 
     app = falcon_module.App()
     app.add_sink(sink, "/")
-    entry: Application = app
-    return entry
+    return cast("Application", app)
 
 
 def bottle(application: Application) -> Application:
@@ -130,7 +137,7 @@ def cherrypy(application: Application) -> Application:
     """CherryPy's own entry."""
 
     class Root:
-        @cherrypy_module.expose
+        @expose
         def default(self, *path: str, **query: str) -> Any:
             answer, body = answered(application, cherrypy_module.request.wsgi_environ)
             response = cherrypy_module.response
