@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import instructions, outbound, wsgi
+from benchmarks import asgi, instructions, outbound, wsgi
 from benchmarks.server import serving
 from benchmarks.table import machine
 
 NAMES = {
     "wsgi": "a request through Flask in one process, without and with trace headers",
+    "asgi": "the same through Starlette",
     "outbound": "the same with one call to another process by urllib3, http.client, requests",
     "start": "the start of `python -c pass` and of `import flask, requests`",
     "encode": "spans to bytes, beside OpenTelemetry's encoder",
@@ -57,7 +58,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _requests(options: argparse.Namespace, port: int) -> None:
-    rows = wsgi.budgeted(port) if options.name == "wsgi" else outbound.rows(port)
+    made = {"wsgi": wsgi.budgeted, "asgi": lambda port: asgi.budgeted(), "outbound": outbound.rows}
+    rows = made[options.name](port)
     if options.instructions:
         print(wsgi.count(rows, port, options.requests or 100))
     else:

@@ -1,4 +1,4 @@
-"""The program that is measured: a Flask application called through WSGI in this process.
+"""The program that is measured: an application of a framework, called in this process.
 
 It knows nothing of tracing. `python -m benchmarks.load --requests N` prints the nanoseconds of CPU
 that N requests took, those of other threads included.
@@ -12,7 +12,6 @@ import sys
 from collections.abc import Callable, Iterable
 from http.client import HTTPConnection
 from time import process_time_ns
-from typing import Any
 
 from benchmarks.inbound import KINDS, environ, fresh
 
@@ -97,14 +96,20 @@ def _start_response(status: str, headers: list[tuple[str, str]], error: object =
     assert status == "200 OK", status
 
 
-def _request(application: Callable[..., Iterable[bytes]], pattern: dict[str, Any]) -> None:
-    """One request, read and closed as a server does."""
-    body = application(fresh(pattern), _start_response)
-    for _ in body:
-        pass
-    close = getattr(body, "close", None)
-    if close is not None:
-        close()
+def _flask_requests(kind: str, call: Call) -> Callable[[], None]:
+    """What makes one request of that kind, read and closed as a server does."""
+    application = _application(call)
+    pattern = environ(kind)
+
+    def request() -> None:
+        body = application(fresh(pattern), _start_response)
+        for _ in body:
+            pass
+        close = getattr(body, "close", None)
+        if close is not None:
+            close()
+
+    return request
 
 
 def _flush() -> None:
@@ -121,15 +126,18 @@ def main() -> None:
     """Warms up, then measures."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--requests", type=int, required=True)
+    parser.add_argument("--framework", choices=("flask", "starlette"), default="flask")
     parser.add_argument("--kind", choices=KINDS, default="browser")
     parser.add_argument("--client", choices=CLIENTS, default="none")
     parser.add_argument("--port", type=int, default=0)
     options = parser.parse_args()
 
-    application = _application(_caller(options.client, options.port))
-    pattern = environ(options.kind)
+    requests = _flask_requests
+    if options.framework == "starlette":
+        from benchmarks.starlette_load import requests
+    request = requests(options.kind, _caller(options.client, options.port))
     for _ in range(WARM_UP):
-        _request(application, pattern)
+        request()
     _flush()
     # What is there by now is never looked through again: whether a full collection happens to fall
     # into a run would otherwise be the largest difference of all.
@@ -137,7 +145,7 @@ def main() -> None:
     gc.freeze()
     begun = process_time_ns()
     for number in range(options.requests):
-        _request(application, pattern)
+        request()
         if number % BETWEEN_FLUSHES == BETWEEN_FLUSHES - 1:
             _flush()
     _flush()

@@ -22,10 +22,12 @@ class Case(NamedTuple):
     variant: Variant
     kind: str = "browser"
     client: str = "none"
+    framework: str = "flask"
 
     def arguments(self, port: int) -> Sequence[str]:
         """The arguments of `benchmarks.load`."""
-        return "--kind", self.kind, "--client", self.client, "--port", str(port)
+        what = "--framework", self.framework, "--kind", self.kind, "--client", self.client
+        return *what, "--port", str(port)
 
     def base(self) -> Case:
         """The same without an agent."""
