@@ -22,8 +22,7 @@ from autotrace.context import CALL, CURRENT, SPAN, Context, suppressed
 from autotrace.deciding import Deciding
 from autotrace.headers import Known
 from autotrace.known_names import CLIENT_TRACE_ID, known_names
-from autotrace.own_baggage import with_own_baggage
-from autotrace.propagation import baggage
+from autotrace.own_baggage import arrived_baggage, with_own_baggage
 from autotrace.routes import INBOUND, OUTBOUND, Routes
 from autotrace.sending import Sending
 from autotrace.span import CLIENT, INTERNAL, SERVER, Link, Reading, Span
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
     Subject = TypeVar("Subject")
 
 REQUEST_ID = request_id.HEADER
-BAGGAGE = baggage.BAGGAGE
 
 COUNTED = sampling.COUNTED
 
@@ -126,8 +124,8 @@ class Core(Deciding, Sending):
         if call.sampled:
             self._record(call)
             self._record_headers(call)
-        if ctx.BAGGAGE and BAGGAGE in known:
-            call.baggage = baggage.parse(baggage.carried(known))
+        if ctx.BAGGAGE and known:
+            call.baggage = arrived_baggage(known)
         return call
 
     def _join(self, call: Inbound, plan: propagation.Plan, peer: str) -> None:
@@ -184,8 +182,8 @@ class Core(Deciding, Sending):
             call.span_id, call.parent_id = own_ids
         if self._tells_request_id and call.request_id:
             call.response_headers = (*call.response_headers, (REQUEST_ID, call.request_id))
-        if ctx.BAGGAGE and BAGGAGE in known:
-            call.baggage = baggage.parse(baggage.carried(known))
+        if ctx.BAGGAGE and known:
+            call.baggage = arrived_baggage(known)
         return call
 
     def _start(self, call: Inbound, tracer: Tracer, place: Place | None) -> tuple[str, str]:

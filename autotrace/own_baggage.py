@@ -7,9 +7,20 @@ from collections.abc import Mapping
 from autotrace import context as ctx
 from autotrace.call import Inbound, Outbound
 from autotrace.context import Context
-from autotrace.propagation import baggage
+from autotrace.headers import Known
+from autotrace.propagation import baggage, ot
 
 BAGGAGE = baggage.BAGGAGE
+
+
+def arrived_baggage(known: Known) -> dict[str, str] | None:
+    """The baggage that arrived as the program sees it: W3C's, and that of OpenTracing's header."""
+    entries = ot.baggage(known) if ot.OT_SPAN_CONTEXT in known else {}
+    if BAGGAGE in known:
+        entries.update(baggage.parse(baggage.carried(known)))
+    elif not entries:
+        return None
+    return entries
 
 
 def with_own_baggage(outbound: Outbound, context: Context, call: object) -> Outbound:
@@ -18,14 +29,24 @@ def with_own_baggage(outbound: Outbound, context: Context, call: object) -> Outb
     arrived = call.baggage if isinstance(call, Inbound) else None
     if own is None or own is arrived:
         return outbound
-    pairs = [pair for pair in outbound.pairs if pair[0] != BAGGAGE]
-    text = _changed(call, own) if isinstance(own, Mapping) else ""
+    entries = own if isinstance(own, Mapping) else {}
+    pairs = [_with_items(pair, entries) for pair in outbound.pairs if pair[0] != BAGGAGE]
+    text = _changed(call, entries)
     if text:
         pairs.append((BAGGAGE, text))
     changed = Outbound(outbound.span, pairs, outbound.replaced | {BAGGAGE}, outbound.initials)
     changed.on_wire = outbound.on_wire
     outbound.span = None
     return changed
+
+
+def _with_items(pair: tuple[str, str], entries: Mapping[object, object]) -> tuple[str, str]:
+    """A header; the one that has room for baggage with the program's in it."""
+    name, value = pair
+    if name != ot.OT_SPAN_CONTEXT:
+        return pair
+    texts = {key: str(text) for key, text in entries.items() if isinstance(key, str)}
+    return name, ot.with_baggage(value, texts)
 
 
 def _changed(call: object, own: Mapping[str, object]) -> str:

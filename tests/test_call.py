@@ -16,6 +16,7 @@ from autotrace.context import CURRENT
 from autotrace.core import Core, configured
 from autotrace.facts import ClientRequest, Failure, Response
 from autotrace.headers import Known, Repeated
+from autotrace.propagation import ot
 from autotrace.span import CLIENT, SERVER, Span
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -374,6 +375,20 @@ def test_baggage_that_the_program_changed_goes_out(monkeypatch: pytest.MonkeyPat
     assert out is not None
     assert out.span is not None
     assert sent(out)["baggage"] == "a=1;p=2,b=x%20y,c=3"
+
+
+def test_opentracings_baggage_is_read_and_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(context, "BAGGAGE", otel_baggage._BAGGAGE_KEY)
+    one = core(provider="lightstep")
+    header = sent(outbound(one))["x-ot-span-context"]
+    call = inbound(one, x_ot_span_context=ot.with_baggage(header, {"user": "ann"}))
+    CURRENT.set(serving(call))
+    assert otel_baggage.get_all() == {"user": "ann"}
+    CURRENT.set(otel_baggage.set_baggage("plan", "gold"))
+    out = one.outbound(asked, None)
+    assert out is not None
+    known = Known({"x-ot-span-context": sent(out)["x-ot-span-context"]})
+    assert ot.baggage(known) == {"user": "ann", "plan": "gold"}
 
 
 def test_a_failed_exchange_keeps_why(finished: list[Span]) -> None:
