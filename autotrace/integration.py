@@ -20,7 +20,7 @@ from autotrace.facts import ClientRequest, Message, Response, ServerRequest
 from autotrace.failure import classify
 from autotrace.grpc_status import is_request as is_grpc
 from autotrace.guard import failed, log, site
-from autotrace.headers import capture_bytes, capture_environ, capture_pairs
+from autotrace.headers import NO_HEADERS, capture_bytes, capture_environ, capture_pairs
 from autotrace.log_fields import NAMES as LOG_NAMES
 from autotrace.log_fields import NOTHING, Fields, fields
 from autotrace.log_fields import OTEL_NAMES as LOG_OTEL_NAMES
@@ -52,6 +52,7 @@ __all__ = (
     "flush",
     "inbound_environ",
     "inbound_headers",
+    "inbound_metadata",
     "inbound_message",
     "inbound_raw",
     "is_serving",
@@ -193,6 +194,28 @@ def inbound_raw(
     if core is None:
         return None
     return core.inbound(capture_bytes(pairs, core.names), place() if core.looks else None, peer)
+
+
+def inbound_metadata(
+    metadata: Iterable[tuple[str, Any]],
+    headers: Callable[[Any], list[tuple[str, str]]],
+    place: Callable[[], Place],
+    peer: Callable[[], str],
+) -> Inbound | None:
+    """The same of gRPC's metadata, keys in lower case, from which `headers` makes text.
+
+    That, and the address of who connected, is only asked for where something of it is known.
+    """
+    core = _core
+    if core is None:
+        return None
+    wanted = core.names.lower
+    known = NO_HEADERS
+    for key, _ in metadata:
+        if key in wanted:
+            known = capture_pairs(headers(metadata), core.names)
+            break
+    return core.inbound(known, place() if core.looks else None, peer() if known else "")
 
 
 def server_request(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 
@@ -21,40 +21,54 @@ _EARLY = 0.01
 
 
 def begin(
-    method: str, metadata: Iterable[Metadatum] | None, host: str = "", peer: str = ""
+    method: str,
+    metadata: tuple[Metadatum, ...] | None,
+    host: Callable[[], str] = str,
+    peer: Callable[[], str] = str,
 ) -> Inbound | None:
-    """Begins a call of `/package.Service/Method`; `peer` is gRPC's name of who connected."""
-    pairs = grpc_metadata.headers(metadata)
-    inbound = integration.inbound_headers(
-        pairs, lambda: (host, "POST", method), address(peer) if peer else ""
+    """Begins a call of `/package.Service/Method`.
+
+    Whose authority it names, and gRPC's name of who connected, are asked for where they matter.
+    """
+    inbound = integration.inbound_metadata(
+        metadata or (),
+        grpc_metadata.headers,
+        lambda: (host(), "POST", method),
+        lambda: address(peer()),
     )
     if inbound is not None and inbound.span is not None:
-        get = dict(pairs).get
-        request = inbound.span.request = GrpcRequest(
-            "POST",
-            "http",
-            host,
-            method,
-            "HTTP/2",
-            "",
-            get("user-agent", ""),
-            0,
-            get("x-envoy-downstream-service-cluster", ""),
-            get("x-envoy-original-path", ""),
-        )
-        # gRPC keeps both headers to itself.
-        request.content_type = "application/grpc"
-        request.timeout = None
+        inbound.span.request = _request(method, metadata or (), host())
         integration.tell_route(inbound.span, method)
     return inbound
+
+
+def _request(method: str, metadata: tuple[Metadatum, ...], host: str) -> GrpcRequest:
+    get = dict(metadata).get
+    request = GrpcRequest(
+        "POST",
+        "http",
+        host,
+        method,
+        "HTTP/2",
+        "",
+        get("user-agent", ""),
+        0,
+        get("x-envoy-downstream-service-cluster", ""),
+        get("x-envoy-original-path", ""),
+    )
+    # gRPC keeps both headers to itself.
+    request.content_type = "application/grpc"
+    request.timeout = None
+    return request
 
 
 def address(peer: str) -> str:
     """The IP address, or the path of a socket, that gRPC's name of a peer holds."""
     kind, _, rest = peer.partition(":")
-    if kind in ("ipv4", "ipv6"):
-        return unquote(rest.rpartition(":")[0]).strip("[]")
-    return rest
+    if kind == "ipv4":
+        return rest.rpartition(":")[0]
+    # As a part of an address on the web: ipv6:%5B::1%5D:80
+    return unquote(rest.rpartition(":")[0]).strip("[]") if kind == "ipv6" else rest
 
 
 def framed(data: bytes) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from autotrace.integration import Outbound
@@ -17,13 +18,15 @@ from autotrace.integration import Outbound
 Metadatum = tuple[Any, Any]
 
 _BINARY = "-bin"
-# One key or value outside of these, and gRPC does not send the whole call.
+# One key outside of these, or one value with more than visible ASCII and blanks, and gRPC does not
+# send the whole call.
 _is_key = re.compile(r"[a-z0-9_.-]+").fullmatch
+_NOT_SENT, _TEXT, _BYTES = range(3)
 
 
-def headers(metadata: Iterable[Metadatum] | None) -> list[tuple[str, str]]:
+def headers(metadata: Iterable[Metadatum]) -> list[tuple[str, str]]:
     """The metadata of a message that arrived."""
-    return [pair if type(pair[1]) is str else (pair[0], _text(pair[1])) for pair in metadata or ()]
+    return [pair if type(pair[1]) is str else (pair[0], _text(pair[1])) for pair in metadata]
 
 
 def replaced(metadata: Iterable[Metadatum] | None, outbound: Outbound) -> tuple[Metadatum, ...]:
@@ -31,19 +34,23 @@ def replaced(metadata: Iterable[Metadatum] | None, outbound: Outbound) -> tuple[
 
     Keys are compared as they are: gRPC refuses those in upper case, and shall go on doing so.
     """
-    ours = [_sent(name, value) for name, value in outbound.pairs if _is_sendable(name, value)]
+    ours: list[Metadatum] = []
+    for pair in outbound.pairs:
+        name, value = pair
+        sort = _sort(name)
+        # What arrived by HTTP may hold what HTTP allows beyond gRPC: tabs, and more in names.
+        if sort and value.isascii() and value.isprintable():
+            ours.append(pair if sort == _TEXT else (name, _bytes(value)))
     if not metadata:
         return tuple(ours)
     return (*[pair for pair in metadata if not outbound.replaces(pair[0])], *ours)
 
 
-def _is_sendable(name: str, value: str) -> bool:
-    # What arrived by HTTP may hold what HTTP allows beyond gRPC: tabs, and more in names.
-    return value.isascii() and value.isprintable() and _is_key(name) is not None
-
-
-def _sent(name: str, value: str) -> Metadatum:
-    return (name, _bytes(value)) if name.endswith(_BINARY) else (name, value)
+@lru_cache(1024)
+def _sort(name: str) -> int:
+    if not _is_key(name):
+        return _NOT_SENT
+    return _BYTES if name.endswith(_BINARY) else _TEXT
 
 
 def _text(value: bytes) -> str:

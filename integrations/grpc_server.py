@@ -59,14 +59,18 @@ def _begin(module: ModuleType, event: Any, state: Any, method: Any, *_: Any) -> 
     details = event.call_details
     # Registered methods come without their name and authority.
     name = method.name() or details.method.decode()
-    peer = event.call.peer().decode()
-    inbound = grpc_inbound.begin(name, event.invocation_metadata, details.host.decode(), peer)
+    inbound = grpc_inbound.begin(
+        name,
+        event.invocation_metadata,
+        lambda: str(details.host, "utf-8"),
+        lambda: str(event.call.peer(), "utf-8"),
+    )
     if inbound is None:
         return
     state.context.run(CURRENT.set, integration.serving(inbound))
     if inbound.span is not None:
         call = _Call(inbound, details.deadline)
-        grpc_inbound.tell_caller(inbound, peer, call.deadline - time())
+        grpc_inbound.tell_caller(inbound, event.call.peer().decode(), call.deadline - time())
         setattr(state, CALL, call)
         state.callbacks.append(partial(_ended, module, state, call))
 
