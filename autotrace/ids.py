@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from _random import Random
 
+from autotrace import forks
+
 _generator = Random()
 
 
@@ -17,7 +19,7 @@ def _seed() -> None:
 
 
 _seed()
-os.register_at_fork(after_in_child=_seed)
+forks.in_child(_seed)
 
 random_bits = _generator.getrandbits
 

@@ -18,6 +18,7 @@ from autotrace.context import CURRENT, Context
 from autotrace.core import Core, configured
 from autotrace.facts import ClientRequest, Message, Response, ServerRequest
 from autotrace.failure import classify
+from autotrace.forks import follow_uwsgi
 from autotrace.grpc_status import is_request as is_grpc
 from autotrace.guard import failed, log, site
 from autotrace.headers import NO_HEADERS, capture_bytes, capture_environ, capture_pairs
@@ -50,6 +51,7 @@ __all__ = (
     "classify",
     "failed",
     "flush",
+    "follow_uwsgi",
     "inbound_environ",
     "inbound_headers",
     "inbound_metadata",

@@ -84,6 +84,7 @@ MANIFEST: tuple[Row, ...] = (
     ),
     Row("werkzeug", ("werkzeug.serving",), "werkzeug>=2.2", "server", "development server"),
     Row("wsgiref", ("wsgiref.handlers",), "", "server", "wsgiref servers and CGI"),
+    Row("uwsgi", ("uwsgidecorators",), "", "server", "workers that uWSGI forks by itself"),
     Row("waitress", ("waitress.server",), "waitress>=2.1", "server", "waitress"),
     Row(
         "uvicorn",
@@ -156,6 +157,18 @@ MANIFEST: tuple[Row, ...] = (
     Row("grpc_aio_server", ("grpc.aio._server",), "grpcio>=1.50", "in", "grpc.aio servers"),
     Row("grpc_client", ("grpc._channel",), "grpcio>=1.50", "out", "gRPC clients"),
     Row("grpc_aio_client", ("grpc.aio._call",), "grpcio>=1.50", "out", "grpc.aio clients"),
+    Row(
+        "sanic",
+        (
+            "sanic.http.http1",
+            "sanic.handlers.error",
+            "sanic.server.protocols.http_protocol",
+            "sanic.server.protocols.websocket_protocol",
+        ),
+        "sanic>=22.12",
+        "in",
+        "Sanic on its own server: entry and route",
+    ),
     Row(
         "tornado_http1",
         ("tornado.http1connection",),

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 # A part imports from its own layer and from those above it in this list.
 LAYERS = (
     # What stands alone.
-    {"facts", "guard", "headers", "context", "ids", "signatures", "requirement", "patches"}
+    {"facts", "forks", "guard", "headers", "context", "ids", "signatures", "requirement", "patches"}
     | {"import_hook", "program_name", "format_grammar"},
     # The pure core.
     {"propagation", "request_id", "trust", "sampling", "provider", "operation", "tags"}
@@ -42,7 +42,7 @@ LAYERS = (
 # Parts beside the layers, and all that each may know.
 BESIDE = {
     "integrations": {"facts", "headers", "integration", "integrations"},
-    "export": {"export", "span", "config", "guard"},
+    "export": {"export", "forks", "span", "config", "guard"},
     # The names of the integrations, to tell a misspelled one.
     "config": {"config", "program_name", "integrations", "envoy_config", "format_grammar"},
     "envoy_config": {"envoy_config", "config"},

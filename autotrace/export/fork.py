@@ -6,6 +6,8 @@ import os
 from _thread import allocate_lock, get_ident
 from typing import TYPE_CHECKING
 
+from autotrace.forks import in_child
+
 if TYPE_CHECKING:
     from autotrace.export.pipeline import Pipeline
 
@@ -23,9 +25,8 @@ _forking: set[int] = set()
 def follow(pipeline: Pipeline) -> None:
     """Sees to it that a fork's child does not send what its parent queued."""
     if not _pipelines and hasattr(os, "register_at_fork"):
-        os.register_at_fork(
-            before=_finish_imports, after_in_parent=_go_on, after_in_child=_begin_anew
-        )
+        os.register_at_fork(before=_finish_imports, after_in_parent=_go_on)
+        in_child(_begin_anew)
     _pipelines.append(pipeline)
 
 
