@@ -228,6 +228,14 @@ def granian() -> Server:
     return launched("granian", bound, handed=False)
 
 
+def sanic() -> Server:
+    """Sanic's own server."""
+    command = ["-m", "tests.contract.sanic_application"]
+    served = launched("sanic", lambda listening: [*command, str(listening.fileno())])
+    cannot = {"test_head_has_no_body": "Sanic raises a TypeError where HEAD would have a stream"}
+    return served._replace(counts_pages=True, cannot=cannot)
+
+
 def launched(
     name: str, command: Callable[[socket.socket], list[str]], handed: bool = True
 ) -> Server:
@@ -345,6 +353,8 @@ SERVERS = (
     *IN_PROCESS,
     gunicorn("sync"),
     gunicorn("gthread", "--threads", "8"),
+    gunicorn("gevent"),
+    sanic(),
     gunicorn("uvicorn.workers.UvicornWorker", app="asgi_application:asgi"),
     gunicorn("asgi", app="asgi_application:asgi"),
     daphne()._replace(
