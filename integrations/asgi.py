@@ -59,8 +59,12 @@ async def call(
             SITE.off or (MARK in scope and integration.is_serving(scope[MARK]))
         ):
             client = scope.get("client")
+            headers = scope["headers"]
+            if type(headers) is not list and type(headers) is not tuple:
+                # Any iterable will do, and some can be read but once (Falcon's test client).
+                headers = scope["headers"] = list(headers)
             inbound = integration.inbound_raw(
-                scope["headers"], lambda: _place(scope), client[0] if client else ""
+                headers, lambda: _place(scope), client[0] if client else ""
             )
             if inbound is not None:
                 context = integration.serving(inbound)

@@ -8,6 +8,8 @@ from typing import Any, cast
 import bottle
 import cherrypy
 import falcon
+import falcon.asgi
+import falcon.testing
 import pytest
 from pyramid.config import Configurator
 from pyramid.request import Request
@@ -174,3 +176,20 @@ def test_what_a_view_raises_is_told(shop: Callable[[], Application]) -> None:
     assert (span["status"], span["tags"]["http.status_code"]) == ("error", "500")
     assert span["status_message"].startswith("ZeroDivisionError: ")
     assert (error is not None) == (shop is pyramid_shop)
+
+
+@pytest.mark.parametrize("settings", [{}, {"random_sampling": "0"}, {"mode": "propagate"}])
+def test_falcon_sees_headers_that_can_be_read_but_once(settings: dict[str, str]) -> None:
+    """Its test client makes an iterator of them."""
+
+    class Echo:
+        async def on_get(self, req: Any, resp: Any) -> None:
+            resp.text = req.get_header("x-mine")
+
+    app = falcon.asgi.App()
+    app.add_route("/echo", Echo())
+    with agent.traced(tags="otel", **settings) as spans:
+        client = falcon.testing.TestClient(app)
+        assert client.simulate_get("/echo", headers={"X-Mine": "1"}).text == "1"
+        routes = [span["tags"]["http.route"] for span in spans.records()]
+    assert routes == ([] if settings else ["/echo"])
