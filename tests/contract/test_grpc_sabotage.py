@@ -25,7 +25,7 @@ POINTS = (
     "core:Core.inbound",
     "core:Core.outbound",
     "integration:capture_pairs",
-    "integration:inbound_headers",
+    "integration:inbound_metadata",
     "integration:outbound",
     "integration:served_call",
     "integration:serving",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -311,3 +313,67 @@ def test_excluded_calls_are_not_recorded_but_propagate(
         arrived = dict(server.service.arrivals[1])
         assert arrived["traceparent"].split("-")[1] == TRACE
         assert not [span for span in spans.records() if span["kind"] == "server"]
+
+
+def test_methods_of_generated_code_are_registered(both: Everything, spans: Spans) -> None:
+    """Newer generated code registers its methods; gRPC tells their authority to nobody."""
+    server = grpc.server(ThreadPoolExecutor(1))
+    if not hasattr(server, "add_registered_method_handlers"):
+        pytest.skip("this version of grpcio knows generic handlers only")
+    handler = grpc.unary_unary_rpc_method_handler(lambda request, context: request)
+    server.add_registered_method_handlers("shop.Orders", {"Get": handler})
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        get = channel.unary_unary("/shop.Orders/Get", _registered_method=True)
+        assert get(b"x") == b"x"
+    client, served = spans.exactly(2)
+    assert served["parent_id"] == client["span_id"]
+    assert served["tags"]["grpc.path"] == "/shop.Orders/Get"
+    server.stop(None)
+
+
+@pytest.mark.parametrize("name", ["grpc", "grpc.aio"])
+def test_a_server_that_has_enough_to_do_refuses(
+    name: str, both: Everything, client: Client, spans: Spans
+) -> None:
+    release = threading.Event()
+
+    class Handler(grpc.GenericRpcHandler):  # type: ignore[misc]
+        def service(self, details: Any) -> Any:
+            if name == "grpc":
+                return grpc.unary_unary_rpc_method_handler(hold)
+            return grpc.unary_unary_rpc_method_handler(hold_async)
+
+    def hold(request: bytes, context: Any) -> bytes:
+        release.wait(agent.PATIENCE)
+        return request
+
+    async def hold_async(request: bytes, context: Any) -> bytes:
+        await asyncio.to_thread(release.wait, agent.PATIENCE)
+        return request
+
+    async def started() -> tuple[Any, int]:
+        server = grpc.aio.server(handlers=(Handler(),), maximum_concurrent_rpcs=1)
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        return server, port
+
+    if name == "grpc":
+        server = grpc.server(ThreadPoolExecutor(1), (Handler(),), maximum_concurrent_rpcs=1)
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+    else:
+        server, port = both.loop.run(started())
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        call = channel.unary_unary("/shop.Orders/Get")
+        futures = as_stranger(lambda: [call.future(b"x") for _ in range(2)])
+        # The one that is refused comes back first.
+        tags = served(spans)["tags"]
+        assert (tags["grpc.status_code"], tags["error"]) == ("8", "true")
+        release.set()
+        assert [future.exception() is None for future in futures].count(True) == 1
+    spans.exactly(2)
+    stopped = server.stop(None)
+    if name == "grpc.aio":
+        both.loop.run(stopped)
