@@ -126,7 +126,7 @@ MANIFEST: tuple[Row, ...] = (
     ),
     Row(
         "fastapi",
-        ("fastapi.applications", "fastapi.routing"),
+        ("fastapi.applications", "fastapi.routing", "fastapi.telemetry._asgi"),
         "fastapi>=0.100",
         "in",
         "FastAPI: entry and route",
@@ -211,7 +211,20 @@ MANIFEST: tuple[Row, ...] = (
     ),
     Row("tornado_curl", ("tornado.curl_httpclient",), "tornado>=6.1", "out", "the one on libcurl"),
     Row("urllib3", ("urllib3.connectionpool",), "urllib3>=1.26,<3", "out", "every attempt"),
-    Row("httpcore", ("httpcore",), "httpcore>=0.17", "out", "httpx too: every hop, HTTP/1.1 and 2"),
+    Row(
+        "httpcore",
+        (
+            "httpcore._sync.connection_pool",
+            "httpcore._sync.http11",
+            "httpcore._sync.http2",
+            "httpcore._async.connection_pool",
+            "httpcore._async.http11",
+            "httpcore._async.http2",
+        ),
+        "httpcore>=0.17",
+        "out",
+        "httpx too: every hop, HTTP/1.1 and 2",
+    ),
     Row("aiohttp_client", ("aiohttp.client",), "aiohttp>=3.8,<4", "out", "every hop and attempt"),
     Row(
         "websockets",

@@ -23,29 +23,23 @@ Pairs = list[tuple[bytes, bytes]]
 
 
 def patch(module: ModuleType, patches: Patches) -> None:
-    """Patches where the pools take a request, where a connection sends it, where a body ends."""
-    blocking, coroutines = module._sync, module._async
-    patches.replace(
-        blocking.ConnectionPool, "handle_request", integration.story("httpcore", exchange, put)
-    )
-    patches.replace(
-        coroutines.AsyncConnectionPool,
-        "handle_async_request",
-        integration.async_story("httpcore", exchange, put),
-    )
-    for name in ("HTTP11Connection", "HTTP2Connection"):
-        for connection in (getattr(blocking, name), getattr(coroutines, f"Async{name}")):
-            # Without h2 there is a class that only says so.
-            if hasattr(connection, "_send_request_headers"):
-                patches.replace(connection, "_send_request_headers", _send_request_headers)
-    patches.replace(_body(blocking.connection_pool), "close", _close)
-    patches.replace(_body(coroutines.connection_pool), "aclose", _aclose)
-
-
-def _body(module: ModuleType) -> type:
+    """Patches where a pool takes a request and ends a body, and where a connection sends."""
+    _, kind, name = module.__name__.split(".")
+    prefix = "Async" if kind == "_async" else ""
+    if name != "connection_pool":
+        connection = getattr(module, f"{prefix}{name.upper()}Connection")
+        patches.replace(connection, "_send_request_headers", _send_request_headers)
+        return
+    pool = getattr(module, f"{prefix}ConnectionPool")
     # Its name up to 1.0.2.
-    found: type = getattr(module, "PoolByteStream", None) or module.ConnectionPoolByteStream
-    return found
+    body = getattr(module, "PoolByteStream", None) or module.ConnectionPoolByteStream
+    if prefix:
+        told = integration.async_story("httpcore", exchange, put)
+        patches.replace(pool, "handle_async_request", told)
+        patches.replace(body, "aclose", _aclose)
+    else:
+        patches.replace(pool, "handle_request", integration.story("httpcore", exchange, put))
+        patches.replace(body, "close", _close)
 
 
 def exchange(pool: Any, request: Any) -> Generator[Exchange | Answer, Any, None]:
