@@ -17,6 +17,9 @@ _REASON_INDEX = 14
 _LENGTH = 36
 _REASONS = frozenset((SAMPLING, SERVICE_FORCED, CLIENT_FORCED))
 
+_from_hex = bytes.fromhex
+_from_bytes = int.from_bytes
+
 # A random digit -> the same with UUID's variant bits.
 _VARIANT = {f"{digit:x}": "89ab"[digit & 3] for digit in range(16)}
 
@@ -32,14 +35,13 @@ def generate(bits: int, reason: str = NOT_TRACEABLE) -> str:
 
 def to_integer(request_id: str) -> int | None:
     """The number for stable sampling: the first eight characters, if all are hex digits."""
-    head = request_id[:8]
-    # `int` would take signs, blanks and underscores, digits of other scripts, and "0x".
-    if len(head) == 8 and head.isalnum() and head.isascii() and head[1] not in "xX":
-        try:
-            return int(head, 16)
-        except ValueError:
-            return None
-    return None
+    try:
+        # `int` would take signs, blanks and underscores, digits of other scripts, and "0x";
+        # this only blanks, which are no bytes.
+        number = _from_hex(request_id[:8])
+    except ValueError:
+        return None
+    return _from_bytes(number, "big") if len(number) == 4 else None
 
 
 def get_reason(request_id: str, packs: bool = True) -> str:
