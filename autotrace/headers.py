@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
 from itertools import islice
+from typing import NamedTuple
 
 
 class Known(dict[str, str]):
@@ -21,6 +22,8 @@ class Known(dict[str, str]):
     __slots__ = ()
 
     repeated: Sequence[tuple[str, str]] = ()
+    # All that are here, where the capture knows them together: the same for the same names.
+    names: tuple[str, ...] | None = None
 
     def all(self, name: str) -> list[str]:
         """All values of one name, in their order; empty when it did not arrive."""
@@ -43,6 +46,14 @@ class Repeated(Known):
     repeated: Sequence[tuple[str, str]]
 
 
+class Captured(Known):
+    """Known headers with their names, by which is looked up what to do about them."""
+
+    __slots__ = ("names",)
+
+    names: tuple[str, ...]
+
+
 NO_HEADERS = Known()
 
 # Longer than any sane tracing header; also the limit that W3C gives for baggage.
@@ -56,6 +67,10 @@ _MOST_REPEATED = 100
 MANY = 512
 
 
+# Callers send few different sets of names. Hostile ones are not allowed to fill the memory.
+_MAX_SHAPES = 256
+_MAX_LAYOUTS = 64
+
 _LIKELY = {"x-request-id": 0, "traceparent": 1}
 
 
@@ -64,38 +79,76 @@ def environ_key(name: str) -> str:
     return "HTTP_" + name.upper().replace("-", "_")
 
 
+class Layout(NamedTuple):
+    """What is read of an environ that holds certain headers and no others, worked out once."""
+
+    keys: Sequence[tuple[str, str]]
+    # In the form of what is captured: to copy it and put the values in costs half of filling one.
+    empty: dict[str, str]
+    names: tuple[str, ...]
+
+
+class Shape:
+    """What an environ may hold in which certain keys were found at the first look."""
+
+    __slots__ = ("_found", "announces", "layouts", "possible")
+
+    def __init__(self, found: Set[str], names: Names) -> None:
+        self._found = [(key, name) for key, name in names.environ.items() if key in found]
+        arrived = {name for _, name in self._found}
+        along = [name for name, first in names.secondary.items() if not arrived.isdisjoint(first)]
+        # What may have come along, and a bit for each.
+        self.possible = [(environ_key(name), 1 << place) for place, name in enumerate(along)]
+        # sum of the bits -> layout
+        self.layouts: dict[int, Layout] = {}
+        self.announces = not names.announcing.isdisjoint(arrived)
+
+    def layout(self, bits: int, names: Names) -> Layout:
+        """What is read where these came along, kept for the next time."""
+        if len(self.layouts) >= _MAX_LAYOUTS:
+            self.layouts.clear()
+        along = [(key, names.environ[key]) for key, bit in self.possible if bits & bit]
+        keys = (*self._found, *along)
+        lower = tuple(name for _, name in keys)
+        made = self.layouts[bits] = Layout(keys, dict.fromkeys(lower, ""), lower)
+        return made
+
+
 class Names:
     """The header names to look for, in each spelling that containers use.
 
     `prefixes` holds families such as `uberctx-*`. Looking for them means reading every header, so
     it is done only when the header that announces the family has arrived. `secondary` names say
-    nothing where they come alone, and are not looked for at first.
+    nothing without one of those that each of them has, and are not looked for at first.
     """
 
     __slots__ = (
         "announcing",
         "environ",
         "environ_first",
-        "environ_keys",
         "lower",
         "prefixes",
         "raw",
         "raw_first",
         "raw_keys",
+        "secondary",
+        "shapes",
     )
 
     def __init__(
         self,
         names: Iterable[str],
         prefixes: Mapping[str, str] | None = None,
-        secondary: Set[str] = frozenset(),
+        secondary: Mapping[str, Set[str]] | None = None,
     ) -> None:
         self.lower = frozenset(names)
+        self.secondary = secondary or {}
+        # keys found in an environ -> what is read of it
+        self.shapes: dict[frozenset[str], Shape] = {}
         # key of a WSGI environ -> name
         self.environ = {environ_key(name): name for name in self.lower}
-        self.environ_keys = frozenset(self.environ)
         # The likeliest first: what is found ends the search.
-        first = sorted(self.lower - secondary, key=lambda name: _LIKELY.get(name, 2))
+        first = sorted(self.lower - self.secondary.keys(), key=lambda name: _LIKELY.get(name, 2))
         self.environ_first = tuple(environ_key(name) for name in first)
         # name in bytes -> name
         self.raw = {name.encode("latin-1"): name for name in self.lower}
@@ -105,34 +158,57 @@ class Names:
         self.prefixes = dict(prefixes or {})
         self.announcing = frozenset(self.prefixes)
 
+    def shape(self, found: Set[str]) -> Shape:
+        """What is read where these keys of an environ were found, kept for the next time."""
+        if len(self.shapes) >= _MAX_SHAPES:
+            self.shapes.clear()
+        made = self.shapes[frozenset(found)] = Shape(found, self)
+        return made
+
 
 def capture_environ(environ: Mapping[str, object], names: Names) -> Known:
     """The known headers of a WSGI environ.
 
     Walks the few names in C that something hangs on: a request with none of them, the commonest of
-    all, costs nothing else.
+    all, costs nothing else. Then it looks for what goes along with those found.
     """
-    keys = environ.keys()
-    if keys.isdisjoint(names.environ_first):
+    found = environ.keys() & names.environ_first
+    if not found:
         return NO_HEADERS
-    found: Set[str]
-    if len(environ) < MANY:
-        found = names.environ_keys.intersection(environ)
-    else:
-        # Walks our names instead, for a few instructions more.
-        found = keys & names.environ_keys
-    spelled = names.environ
-    known = Known()
-    for key in found:
+    shape = names.shapes.get(frozenset(found)) or names.shape(found)
+    bits = 0
+    for key, bit in shape.possible:
+        if key in environ:
+            bits |= bit
+    keys, empty, lower = shape.layouts.get(bits) or shape.layout(bits, names)
+    known = Captured(empty)
+    for key, name in keys:
         value = environ[key]
         # What is no text no server has put there.
+        if type(value) is not str:
+            return _without_objects(environ, names)
+        known[name] = value
+    known.names = lower
+    return _with_families(environ, names, known) if shape.announces else known
+
+
+def _without_objects(environ: Mapping[str, object], names: Names) -> Known:
+    """The known headers where an environ holds what is no text."""
+    known = Known()
+    for key, name in names.environ.items():
+        value = environ.get(key)
         if type(value) is str:
-            known[spelled[key]] = value
-    if not names.announcing.isdisjoint(known):
-        for announcing, prefix in names.prefixes.items():
-            if announcing in known:
-                _capture_family(environ, prefix, known)
-    return known
+            known[name] = value
+    return _with_families(environ, names, known)
+
+
+def _with_families(environ: Mapping[str, object], names: Names, known: Known) -> Known:
+    """Together with the members of the families that have been announced."""
+    several = Known(known)
+    for announcing, prefix in names.prefixes.items():
+        if announcing in known:
+            _capture_family(environ, prefix, several)
+    return several
 
 
 def _capture_family(environ: Mapping[str, object], prefix: str, known: Known) -> None:

@@ -23,6 +23,32 @@ def test_a_family_is_captured_when_its_header_announces_it() -> None:
     assert announced == {"uber-trace-id": "1:2:0:1", "uberctx-user-id": "7", "uberctx-a": "b"}
 
 
+def test_a_secondary_name_is_captured_with_one_of_its_own_only() -> None:
+    first = frozenset(("traceparent",))
+    names = Names(("traceparent", "tracestate", "b3"), secondary={"tracestate": first})
+    alone = {"HTTP_TRACESTATE": "a=1", "HTTP_B3": "0"}
+    assert capture_environ(alone, names) == {"b3": "0"}
+    whole = capture_environ({**alone, "HTTP_TRACEPARENT": "00-A"}, names)
+    assert whole == {"tracestate": "a=1", "b3": "0", "traceparent": "00-A"}
+    assert capture_environ({"HTTP_TRACESTATE": "a=1"}, names) == {}
+
+
+def test_environs_with_the_same_headers_have_the_same_names() -> None:
+    environ = {"HTTP_TRACESTATE": "a=1", "HTTP_TRACEPARENT": "00-A"}
+    backwards = dict(reversed(environ.items()))
+    names = capture_environ(environ, NAMES).names
+    assert names == tuple(capture_environ(environ, NAMES))
+    assert capture_environ(backwards, NAMES).names is names
+
+
+def test_many_sets_of_names_do_not_fill_the_memory() -> None:
+    names = Names([f"x-{number}" for number in range(1000)])
+    for number in range(999):
+        environ = {f"HTTP_X_{number}": "a", f"HTTP_X_{number + 1}": "b"}
+        assert len(capture_environ(environ, names)) == 2
+    assert len(names.shapes) < 300
+
+
 def test_an_environ_of_any_size_gives_its_known_names() -> None:
     environ = {**{f"HTTP_X_{number}": "" for number in range(5000)}, "HTTP_TRACEPARENT": "00-A"}
     assert capture_environ(environ, NAMES) == {"traceparent": "00-A"}

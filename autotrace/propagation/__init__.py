@@ -79,16 +79,11 @@ class Format(NamedTuple):
     headers: tuple[str, ...]
     extract: Callable[[Known], Incoming | None]
     inject: Inject
-    # Whether a call's headers say nothing that another format has not said, told without a look
-    # into each of them: both often come together.
-    repeats: Callable[[Known, Incoming], bool] | None = None
 
 
 # In the order in which they are believed where the configuration does not say otherwise.
 FORMATS: dict[str, Format] = {
-    name: Format(
-        name, module.HEADERS, module.extract, module.inject, getattr(module, "repeats", None)
-    )
+    name: Format(name, module.HEADERS, module.extract, module.inject)
     for name, module in (
         ("tracecontext", tracecontext),
         ("b3", b3),
@@ -124,13 +119,19 @@ _WITH_DATADOG: dict[Inject, Inject] = {tracecontext.inject: datadog_tracestate.i
 Extracted = tuple[Incoming | None, tuple[Incoming, ...], int | None]
 NOTHING: Extracted = (None, (), None)
 
-# Headers that say nothing where the first one of their format is missing.
-SECONDARY = frozenset(
-    (
+# Headers that say nothing without one of these.
+SECONDARY: dict[str, frozenset[str]] = {
+    name: frozenset(FORMATS[OWNER[name]].headers)
+    for name in (
         *("tracestate", "x-b3-spanid", "x-b3-parentspanid", "x-datadog-parent-id"),
-        *("x-datadog-origin", "x-datadog-tags", "sw8-correlation", "sw8-x", "ot-tracer-spanid"),
+        *("x-datadog-origin", "x-datadog-tags", "sw8-x", "ot-tracer-spanid", "ot-tracer-sampled"),
     )
-)
+}
+# Baggage, which goes along with any format.
+SECONDARY["sw8-correlation"] = frozenset(OWNER)
+
+# What comes out of most meshes, where one proxy has written both.
+_TWOFOLD = ("tracecontext", "b3multi")
 
 # Callers send few different sets of names. Hostile ones are not allowed to fill the memory.
 _MAX_PLANS = 1024
@@ -140,12 +141,20 @@ class Plan:
     """What is done about a call with a certain set of known headers, worked out once.
 
     `arrived` are the formats that it came in, `extractors` read them in the order in which they
-    are believed. `injections` write the formats that are sent, and take the place of the headers
-    named in `replaced`; `by_hop`: they differ by who is called. `carried` are the headers sent on
-    as they are.
+    are believed; `twofold`: they are the two that nearly always agree. `injections` write the
+    formats that are sent, and take the place of the headers named in `replaced`; `by_hop`: they
+    differ by who is called. `carried` are the headers sent on as they are.
     """
 
-    __slots__ = ("arrived", "by_hop", "carried", "extractors", "injections", "replaced")
+    __slots__ = (
+        "arrived",
+        "by_hop",
+        "carried",
+        "extractors",
+        "injections",
+        "replaced",
+        "twofold",
+    )
 
     def __init__(
         self,
@@ -157,7 +166,8 @@ class Plan:
         formats = [FORMATS[name] for name in _ordered(order)]
         arrived = [format for format in formats if any(h in names for h in format.headers)]
         self.arrived = tuple(format.name for format in arrived)
-        self.extractors = tuple((format.extract, format.repeats) for format in arrived)
+        self.extractors = tuple(format.extract for format in arrived)
+        self.twofold = self.arrived == _TWOFOLD
         sent_on = () if only is not None else self.arrived
         sent = [FORMATS[n] for n in dict.fromkeys((*order, *sent_on)) if n in FORMATS]
         self.injections = tuple(format.inject for format in sent) if only is None else only
@@ -198,7 +208,7 @@ class Planner:
 
     def plan(self, known: Known) -> Plan:
         """What to do about these headers."""
-        names = (*known,)
+        names = known.names or (*known,)
         try:
             return self._plans[names]
         except KeyError:
@@ -214,11 +224,15 @@ def extract(known: Known, plan: Plan) -> Extracted:
     What the others say about the same trace completes it; what names another trace is listed.
     """
     parent: Incoming | None = None
+    if plan.twofold:
+        # B3 costs less to read, and leaves nothing to be read where both say the same.
+        parent = b3multi.extract(known)
+        if parent is not None and tracecontext.agrees(known, parent):
+            return parent, (), parent.sampled
+        parent = None
     others: tuple[Incoming, ...] = ()
     wish: int | None = None
-    for read, repeats in plan.extractors:
-        if repeats is not None and parent is not None and repeats(known, parent):
-            continue
+    for read in plan.extractors:
         incoming = read(known)
         if incoming is None:
             continue

@@ -31,7 +31,8 @@ _STATES |= {
 }
 # Debug implies the decision, so nothing else may be said beside it.
 _WRITTEN = ((SAMPLED, "0"), (SAMPLED, "1"), (FLAGS, "1"))
-_ZEROS = frozenset(("0" * 16, "0" * 32))
+_ZERO = "0" * 16
+_ZEROS = frozenset((_ZERO, "0" * 32))
 
 _from_hex = bytes.fromhex
 
@@ -39,32 +40,30 @@ _from_hex = bytes.fromhex
 def extract(known: Known) -> Incoming | None:
     """The caller's span or only its sampling wish; nothing if both are absent or malformed."""
     get = known.get
-    state = _STATES.get(get(SAMPLED))
-    if FLAGS in known and known[FLAGS] == "1":
+    said = get(SAMPLED)
+    state = 1 if said == "1" else _STATES.get(said)
+    if get(FLAGS) == "1":
         state = 2
     trace_id = get(TRACE_ID, "")
     span_id = get(SPAN_ID, "")
-    parent_id = ""
-    if PARENT_ID in known:
-        parent_id = known[PARENT_ID]
-        # A wrong parent id is no reason to lose the trace: nothing hangs on it.
-        if len(parent_id) != 16 or not lower_hex(parent_id):
-            parent_id = ""
-        else:
-            parent_id = parent_id.lower()
-    digits = trace_id + span_id
-    length = len(digits)
-    if (length != 48 and length != 32) or len(span_id) != 16:
+    length = len(trace_id)
+    if len(span_id) != 16 or (length != 32 and length != 16):
         return None if state is None else incoming("b3multi", "", "", state)
+    parent_id = get(PARENT_ID, "")
+    if len(parent_id) != 16:
+        parent_id = ""
+    digits = f"{trace_id}{span_id}{parent_id}"
     try:
         lower = _from_hex(digits).hex()
     except ValueError:
         lower = ""
     if lower != digits:
-        if len(lower) != length:
+        # A wrong parent id is no reason to lose the trace: nothing hangs on it.
+        trace_id, span_id = lower_hex(trace_id), lower_hex(span_id)
+        parent_id = lower_hex(parent_id)
+        if not trace_id or not span_id:
             return None if state is None else incoming("b3multi", "", "", state)
-        trace_id, span_id = trace_id.lower(), span_id.lower()
-    if trace_id in _ZEROS or span_id in _ZEROS:
+    if span_id == _ZERO or trace_id in _ZEROS:
         return None if state is None else incoming("b3multi", "", "", state)
     made = Incoming()
     made.format = "b3multi"
@@ -75,18 +74,6 @@ def extract(known: Known) -> Incoming | None:
     made.states = ()
     made.random = False
     return made
-
-
-def repeats(known: Known, parent: Incoming) -> bool:
-    """Whether all that these headers say is what another format has said of the parent."""
-    return (
-        TRACE_ID in known
-        and known[TRACE_ID] == parent.trace_id
-        and known.get(SPAN_ID) == parent.span_id
-        and PARENT_ID not in known
-        and FLAGS not in known
-        and known.get(SAMPLED) == ("1" if parent.sampled else "0")
-    )
 
 
 def inject(

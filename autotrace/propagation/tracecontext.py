@@ -21,7 +21,6 @@ TRACESTATE = "tracestate"
 HEADERS = (TRACEPARENT, TRACESTATE)
 
 _IDS = "([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})"
-# A later version may say more behind its flags; 00 may not, and ff is forbidden.
 _version_00 = re.compile(f"00-{_IDS}").fullmatch
 # A later version may say more behind its flags; 00 may not, and ff is forbidden.
 _later_version = re.compile(f"(?!00|ff)[0-9a-f]{{2}}-{_IDS}(?:-.*)?").fullmatch
@@ -34,9 +33,8 @@ _FLAGS = {f"{flags:02x}": (flags & 1, bool(flags & 2)) for flags in range(256)}
 
 def extract(known: Known) -> Incoming | None:
     """The caller's span; nothing if `traceparent` is absent, repeated or malformed."""
-    try:
-        value = known[TRACEPARENT]
-    except KeyError:
+    value = known.get(TRACEPARENT)
+    if value is None:
         return None
     match = _version_00(value) or _unusual(value)
     if match is None:
@@ -44,19 +42,41 @@ def extract(known: Known) -> Incoming | None:
     trace_id, span_id, flags = match.groups()
     if trace_id == _ZERO_TRACE or span_id == _ZERO_SPAN:
         return None
-    if known.repeated and any(name == TRACEPARENT for name, _ in known.repeated):
-        return None
     made = Incoming()
     made.format = "tracecontext"
     made.trace_id = trace_id
     made.span_id = span_id
     made.parent_id = ""
     made.sampled, made.random = _FLAGS[flags]
-    if TRACESTATE in known:
-        made.states = known.all(TRACESTATE) if known.repeated else (known[TRACESTATE],)
+    if known.repeated:
+        if any(name == TRACEPARENT for name, _ in known.repeated):
+            return None
+        made.states = known.all(TRACESTATE)
     else:
-        made.states = ()
+        state = known.get(TRACESTATE)
+        made.states = () if state is None else (state,)
     return made
+
+
+def agrees(known: Known, parent: Incoming) -> bool:
+    """Whether `traceparent` says of the caller's span what another format has said of it.
+
+    Then it is W3C's parent. Told by one comparison, without a look into the value.
+    """
+    sampled = parent.sampled
+    if sampled == 1:
+        flags = "01"
+    elif sampled == 0:
+        flags = "00"
+    else:
+        return False
+    if known.repeated or known.get(TRACEPARENT) != f"00-{parent.trace_id}-{parent.span_id}-{flags}":
+        return False
+    parent.format = "tracecontext"
+    state = known.get(TRACESTATE)
+    if state is not None:
+        parent.states = (state,)
+    return True
 
 
 def _unusual(value: str) -> re.Match[str] | None:
