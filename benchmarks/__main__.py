@@ -13,6 +13,7 @@ NAMES = {
     "wsgi": "a request through Flask in one process, without and with trace headers",
     "asgi": "the same through Starlette",
     "outbound": "the same with one call to another process by urllib3, http.client, requests",
+    "extract": "instructions for reading the trace headers of a request",
     "start": "the start of `python -c pass` and of `import flask, requests`",
     "encode": "spans to bytes, beside OpenTelemetry's encoder",
 }
@@ -38,10 +39,15 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Runs one benchmark."""
     options = parser().parse_args(arguments)
-    if options.instructions and not instructions.available():
+    if (options.instructions or options.name == "extract") and not instructions.available():
         print(instructions.ABSENT, file=sys.stderr)
         return 1
     print(machine())
+    if options.name == "extract":
+        from benchmarks import extract
+
+        print(f"\n{extract.measure()}")
+        return 0
     with serving() as port:
         print(flush=True)
         if options.name == "start":
