@@ -53,27 +53,28 @@ async def call(
     """
     inbound: Inbound | None = None
     exchange: _Exchange | None = None
+    outermost = False
     try:
         kind = scope["type"]
-        if (kind == "http" or kind == "websocket") and not (
-            SITE.off or (MARK in scope and integration.is_serving(scope[MARK]))
-        ):
-            client = scope.get("client")
-            headers = scope["headers"]
-            if type(headers) is not list and type(headers) is not tuple:
-                # Any iterable will do, and some can be read but once (Falcon's test client).
-                headers = scope["headers"] = list(headers)
-            inbound = integration.inbound_raw(
-                headers, lambda: _place(scope), client[0] if client else ""
-            )
+        if (kind == "http" or kind == "websocket") and not SITE.off:
+            inbound = scope.get(MARK)
             if inbound is not None:
-                context = integration.serving(inbound)
-                scope[MARK] = inbound
-                if inbound.span is not None:
-                    inbound.span.request = _request(scope)
-                    exchange = _Exchange(inbound, scope, receive, send, eager, has_left)
-                elif inbound.response_headers:
-                    exchange = _Exchange(inbound, scope, receive, send)
+                if integration.is_serving(inbound):
+                    inbound = None
+                else:
+                    # A layer between has put a context of its own in place of ours.
+                    context = integration.rejoining(inbound)
+            else:
+                inbound = _begun(scope)
+                if inbound is not None:
+                    context = integration.serving(inbound)
+                    scope[MARK] = inbound
+                    outermost = True
+                    if inbound.span is not None:
+                        inbound.span.request = _request(scope)
+                        exchange = _Exchange(inbound, scope, receive, send, eager, has_left)
+                    elif inbound.response_headers:
+                        exchange = _Exchange(inbound, scope, receive, send)
     except Exception as error:
         integration.failed(SITE, error)
         inbound = exchange = None
@@ -94,6 +95,9 @@ async def call(
         return result
     finally:
         CURRENT.set(before)
+        if outermost:
+            # A server, or a test, may use one scope for several requests.
+            scope.pop(MARK, None)
 
 
 def entry(method: Application) -> Application:
@@ -122,6 +126,15 @@ def handed_over(application: Application) -> Application:
 
     handed: Application = FunctionWrapper(application, hand_over)
     return handed
+
+
+def _begun(scope: Scope) -> Inbound | None:
+    client = scope.get("client")
+    headers = scope["headers"]
+    if type(headers) is not list and type(headers) is not tuple:
+        # Any iterable will do, and some can be read but once (Falcon's test client).
+        headers = scope["headers"] = list(headers)
+    return integration.inbound_raw(headers, lambda: _place(scope), client[0] if client else "")
 
 
 def _place(scope: Scope) -> tuple[str, str, str]:
