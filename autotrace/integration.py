@@ -58,6 +58,7 @@ __all__ = (
     "inbound_message",
     "inbound_raw",
     "is_serving",
+    "rejoining",
     "is_signed",
     "outbound",
     "carried_headers",
@@ -263,6 +264,16 @@ def serving(call: Inbound) -> Context:
         made[context.BAGGAGE] = call.baggage
     current = CURRENT.get()
     return Context({**current, **made}) if current else Context(made)
+
+
+def rejoining(call: Inbound) -> Context:
+    """The current context, which somebody made anew while a call is served, with the call in it."""
+    made: dict[str, object] = {**CURRENT.get(), context.CALL: call}
+    if not call.core.propagating:
+        made.setdefault(context.SPAN, call.span or call)
+    if call.baggage is not None:
+        made.setdefault(context.BAGGAGE, call.baggage)
+    return Context(made)
 
 
 def served_call() -> Inbound | None:

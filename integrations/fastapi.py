@@ -1,7 +1,7 @@
 """FastAPI: its entry as an ASGI application, and the routes of the routers that it includes.
 
 It makes server spans of its own where the program has set an OpenTelemetry provider: with that
-provider, below our span. Where none is set it makes none, and we set none.
+provider, and so that they are found below our span. Where none is set it makes none.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ def patch(module: ModuleType, patches: Patches) -> None:
     if module.__name__ == "fastapi.applications":
         patches.replace(module.FastAPI, "__call__", asgi.entry)
         return
+    if module.__name__ == "fastapi.telemetry._asgi":
+        patches.replace(module._HeadersGetter, "get", _get)
+        return
     # The routes of an included router stay what they are in newer versions, and are matched by a
     # context that knows the prefix.
     effective = getattr(module, "_get_scope_effective_route_context", None)
@@ -41,3 +44,18 @@ def _handle(original: Callable[..., Any], effective: Callable[[Any], Any]) -> Ca
         return original(self, *args, **kwargs)
 
     return handle
+
+
+def _get(original: Callable[..., Any]) -> Callable[..., Any]:
+    """What its telemetry reads of a request's headers, to find the parent of its span."""
+
+    def get(self: Any, carrier: Any, key: str) -> Any:
+        try:
+            call = None if SITE.off or key != "traceparent" else integration.served_call()
+            if call is not None and call.span is not None:
+                return [f"00-{call.span.trace_id:0>32}-{call.span.span_id}-01"]
+        except Exception as error:
+            integration.failed(SITE, error)
+        return original(self, carrier, key)
+
+    return get
