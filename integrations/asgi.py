@@ -21,8 +21,8 @@ from autotrace.integration import CURRENT, Inbound
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Application = Callable[..., Awaitable[None]]
+Send = Callable[[Message], Awaitable[Any]]
+Application = Callable[..., Awaitable[Any]]
 Headers = Sequence[tuple[bytes, bytes]]
 
 SITE = integration.site("asgi")
@@ -132,8 +132,8 @@ def _begun(scope: Scope) -> Inbound | None:
     client = scope.get("client")
     headers = scope["headers"]
     if type(headers) is not list and type(headers) is not tuple:
-        # Any iterable will do, and some can be read but once (Falcon's test client).
-        headers = scope["headers"] = list(headers)
+        # Any iterables will do, and some can be read but once, each pair too (Falcon's test client).
+        headers = scope["headers"] = [(name, value) for name, value in headers]
     return integration.inbound_raw(headers, lambda: _place(scope), client[0] if client else "")
 
 
