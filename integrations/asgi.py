@@ -132,7 +132,7 @@ def _begun(scope: Scope) -> Inbound | None:
     client = scope.get("client")
     headers = scope["headers"]
     if type(headers) is not list and type(headers) is not tuple:
-        # Any iterables will do, and some can be read but once, each pair too (Falcon's test client).
+        # Any iterables will do, and some can be read but once, as those of Falcon's test client.
         headers = scope["headers"] = [(name, value) for name, value in headers]
     return integration.inbound_raw(headers, lambda: _place(scope), client[0] if client else "")
 
