@@ -43,6 +43,7 @@ __all__ = (
     "Answer",
     "Context",
     "Exchange",
+    "Fields",
     "Inbound",
     "Outbound",
     "Patches",
@@ -361,9 +362,10 @@ def carried_headers() -> Outbound | None:
     return None if _core is None else carried(_core, CURRENT.get())
 
 
-def log_fields() -> Fields:
+def log_fields(context: Context | None = None) -> Fields:
     """Trace id, span id, flags and request id of here and now, empty outside a call."""
-    context = CURRENT.get()
+    if context is None:
+        context = CURRENT.get()
     return fields(context) if context else NOTHING
 
 

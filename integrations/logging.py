@@ -12,9 +12,10 @@ from types import ModuleType
 from typing import Any
 
 from autotrace import integration
-from autotrace.integration import Patches
+from autotrace.integration import Context, Fields, Patches
 
 SITE = integration.site("logging")
+_OURS = "autotrace.integrations."
 
 
 def patch(module: ModuleType, patches: Patches) -> None:
@@ -41,12 +42,32 @@ def _as_in(module: ModuleType, make: Callable[..., Any]) -> Callable[..., Any]:
     return made
 
 
+def _fields(record: Any) -> Fields:
+    """Those of here and now; of an error that left its call, those of that call.
+
+    Servers tell of an error when the application has returned, but its traceback leads through
+    the frame of ours that served the call.
+    """
+    fields = integration.log_fields()
+    if fields[0] or not record.exc_info or type(record.exc_info) is not tuple:
+        return fields
+    traceback = record.exc_info[2]
+    while traceback is not None:
+        frame = traceback.tb_frame
+        if frame.f_globals.get("__name__", "").startswith(_OURS):
+            context = frame.f_locals.get("context")
+            if isinstance(context, Context):
+                return integration.log_fields(context)
+        traceback = traceback.tb_next
+    return fields
+
+
 def _handle(original: Callable[..., Any]) -> Callable[..., Any]:
     def handle(self: Any, record: Any, *args: Any, **kwargs: Any) -> Any:
         if not SITE.off:
             try:
                 attributes = record.__dict__
-                trace_id, span_id, flags, request_id = integration.log_fields()
+                trace_id, span_id, flags, request_id = _fields(record)
                 put = attributes.setdefault
                 put("trace_id", trace_id)
                 put("span_id", span_id)
@@ -67,7 +88,7 @@ def _handle_with_otel(original: Callable[..., Any]) -> Callable[..., Any]:
         if not SITE.off:
             try:
                 attributes = record.__dict__
-                trace_id, span_id, flags, _ = integration.log_fields()
+                trace_id, span_id, flags, _ = _fields(record)
                 attributes.setdefault("otelTraceID", trace_id)
                 attributes.setdefault("otelSpanID", span_id)
                 attributes.setdefault("otelTraceSampled", flags == "01" if flags else "")

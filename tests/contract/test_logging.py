@@ -19,6 +19,7 @@ import structlog
 from werkzeug.serving import make_server
 
 import autotrace
+from autotrace import integration
 from tests.contract import agent, wire
 from tests.contract.agent import Spans
 from tests.contract.application import application
@@ -200,6 +201,40 @@ def test_formats_change_only_where_it_is_asked_for() -> None:
     assert lines() == ["text!", json_line, "text"]
     ours = f"{TRACE} text"
     assert lines(log_format="%(trace_id)s %(message)s") == [ours, json_line, ours]
+
+
+def test_an_error_that_a_server_tells_of_has_the_ids_of_its_request(
+    spans: Spans, kept: Kept
+) -> None:
+    def fail() -> None:
+        raise ValueError("no stock")
+
+    try:
+        within(fail, HEADERS)
+    except ValueError:
+        # As gunicorn, waitress and others do, outside of the application.
+        logging.getLogger("contract").exception("Error handling request")
+    assert kept.fields() == (TRACE, spans.one()["span_id"], "01", REQUEST_ID)
+
+
+def test_an_error_of_no_request_has_none(spans: Spans, kept: Kept) -> None:
+    try:
+        raise ValueError("no stock")
+    except ValueError:
+        logging.getLogger("contract").exception("outside")
+    assert kept.fields() == ("", "", "", "")
+
+
+def test_a_broken_agent_leaves_lines_alone(
+    spans: Spans, kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*args: object) -> None:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(integration, "log_fields", broken)
+    log(mine="1")
+    assert (kept.records[-1].getMessage(), vars(kept.records[-1])["mine"]) == ("text", "1")
+    assert agent.failures() == {"logging": 1}
 
 
 # Access logs.
