@@ -15,6 +15,8 @@ from autotrace.integration import CURRENT, Patches
 
 SITE = integration.site("threading")
 _CARRIED = "_autotrace_context"
+# Where the functions, or the classes, of pools' workers come from.
+_POOLS = frozenset(("concurrent.futures.thread", "anyio._backends._asyncio"))
 
 
 def patch(module: ModuleType, patches: Patches) -> None:
@@ -38,7 +40,7 @@ def _start(original: Callable[..., None]) -> Callable[..., None]:
 
 def _is_pool_worker(thread: Any) -> bool:
     target = getattr(thread, "_target", None)
-    return getattr(target, "__module__", None) == "concurrent.futures.thread"
+    return getattr(target, "__module__", "") in _POOLS or type(thread).__module__ in _POOLS
 
 
 def _bootstrap_inner(original: Callable[..., None]) -> Callable[..., None]:
