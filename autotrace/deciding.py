@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 REQUEST_ID = request_id.HEADER
 NOT_TRACED, SAMPLING = request_id.NOT_TRACEABLE, request_id.SAMPLING
 TEN_THOUSAND = sampling.TEN_THOUSAND
+# Longer than any usual request id.
+_USUAL = 128
 
 
 class Deciding:
@@ -56,7 +58,11 @@ class Deciding:
                 packs = self._samplers.listener.packs
                 given = request_id.kept(given, True, self._generates, self._preserves, packs)
                 call.edge = True
-        if given and propagation.acceptable(given):
+        # The common ones without a call.
+        if given and (
+            (given.isascii() and given.isprintable() and len(given) <= _USUAL)
+            or propagation.acceptable(given)
+        ):
             self._follow(call, given, client, forced)
         else:
             self._decide_new(call, client, forced)
@@ -92,7 +98,10 @@ class Deciding:
             return
         # Number and digit are all that is needed until the id is sent or read.
         number = call.number = ids.random_bits(32)
-        sampler = self._sampler(call)
+        if self._watches or call.route_rule is not None:
+            sampler = self._sampler(call)
+        else:
+            sampler = self._samplers.listener
         share = sampler.share
         if client or forced or share is None:
             reason = sampler.decide(number, client, forced, ids.random_percent_draw)
@@ -106,7 +115,10 @@ class Deciding:
 
     def _follow(self, call: Inbound, given: str, client: bool, forced: bool) -> None:
         """The decision by the request id that arrived."""
-        sampler = self._sampler(call)
+        if self._watches or call.route_rule is not None:
+            sampler = self._sampler(call)
+        else:
+            sampler = self._samplers.listener
         integer = request_id.to_integer(given)
         if integer is not None or not self._by_trace_id:
             reason, call.digit = sampler.follow(

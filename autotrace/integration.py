@@ -257,12 +257,12 @@ def is_serving(call: object) -> bool:
 
 def serving(call: Inbound) -> Context:
     """The context in which the application serves a call."""
-    span: object = call.span or call
-    made: dict[str, object] = {context.CALL: call}
-    if not call.core.propagating:
-        made[context.SPAN] = span
-    if call.baggage is not None:
-        made[context.BAGGAGE] = call.baggage
+    if call.core.propagating:
+        made: dict[str, object] = {context.CALL: call}
+    else:
+        made = {context.CALL: call, context.SPAN: call.span or call}
+        if call.baggage is not None:
+            made[context.BAGGAGE] = call.baggage
     current = CURRENT.get()
     return Context({**current, **made}) if current else Context(made)
 
