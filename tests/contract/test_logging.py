@@ -261,6 +261,8 @@ APPLICATIONS = "tests.contract.application:application"
 ASGI = """
 async def application(scope, receive, send):
     if scope["type"] == "http":
+        if scope["path"] == "/raising":
+            raise ValueError("no stock")
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"text"})
 """
@@ -279,21 +281,17 @@ SERVERS: dict[str, Callable[[Path], list[str]]] = {
 }
 
 
-@pytest.mark.parametrize("name", SERVERS)
-def test_a_line_of_a_servers_access_log_has_the_ids_of_its_request(
-    name: str, tmp_path: Path
-) -> None:
-    command = [sys.executable, "-m", *SERVERS[name](tmp_path)]
+def lines_of(name: str, folder: Path, target: str) -> list[str]:
+    """What a server has written of one request, behind the ids of that; it runs by itself."""
+    command = [sys.executable, "-m", *SERVERS[name](folder)]
     environ = {key: value for key, value in os.environ.items() if not key.startswith("OTEL_")}
-    environ |= agent.variables(
-        {
-            "exporter": "jsonl",
-            "jsonl_endpoint": str(tmp_path / "spans"),
-            "log_format": "%(trace_id)s %(span_id)s %(request_id)s %(message)s",
-        }
-    )
-    path = [str(ROOT / "bootstrap"), str(tmp_path), str(ROOT)]
-    environ |= {"PYTHONPATH": os.pathsep.join(path), "PYTHONUNBUFFERED": "1"}
+    settings = {
+        "exporter": "jsonl",
+        "jsonl_endpoint": str(folder / "spans"),
+        "log_format": "%(trace_id)s %(span_id)s %(request_id)s %(message)s",
+    }
+    path = [str(ROOT / "bootstrap"), str(folder), str(ROOT)]
+    environ |= {**agent.variables(settings), "PYTHONPATH": os.pathsep.join(path)}
     with wire.listen() as listening:
         descriptor = listening.fileno()
         bind = ["--fd", str(descriptor)] if name == "uvicorn" else ["--bind", f"fd://{descriptor}"]
@@ -306,12 +304,27 @@ def test_a_line_of_a_servers_access_log_has_the_ids_of_its_request(
             text=True,
         )
         try:
-            wire.request(listening.getsockname()[1], "/text", list(HEADERS.items()))
+            wire.request(listening.getsockname()[1], target, list(HEADERS.items()))
         finally:
             process.terminate()
             said, _ = process.communicate(timeout=30)
-    span = json.loads((tmp_path / "spans").read_text().splitlines()[0])
-    assert f"{TRACE} {span['span_id']} {REQUEST_ID} " in said, said
+    span = json.loads((folder / "spans").read_text().splitlines()[0])
+    ids = f"{TRACE} {span['span_id']} {REQUEST_ID} "
+    return [line.removeprefix(ids) for line in said.splitlines() if line.startswith(ids)]
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_a_line_of_a_servers_access_log_has_the_ids_of_its_request(
+    name: str, tmp_path: Path
+) -> None:
+    (line,) = lines_of(name, tmp_path, "/hello")
+    assert "GET /hello HTTP/1.1" in line
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_a_servers_line_of_an_error_has_the_ids_of_its_request(name: str, tmp_path: Path) -> None:
+    lines = lines_of(name, tmp_path, "/raising")
+    assert [line for line in lines if line.startswith(("Error handling request", "Exception in"))]
 
 
 # Libraries of their own.
