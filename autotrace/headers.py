@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
 from itertools import islice
+from operator import itemgetter
 from typing import NamedTuple
 
 
@@ -55,6 +56,8 @@ class Captured(Known):
 
 
 NO_HEADERS = Known()
+
+_FIRST = itemgetter(0)
 
 # Longer than any sane tracing header; also the limit that W3C gives for baggage.
 MAX_LENGTH = 8192
@@ -153,7 +156,7 @@ class Names:
         # name in bytes -> name
         self.raw = {name.encode("latin-1"): name for name in self.lower}
         self.raw_keys = frozenset(self.raw)
-        self.raw_first = tuple(name.encode("latin-1") for name in first)
+        self.raw_first = frozenset(name.encode("latin-1") for name in first)
         # announcing header -> prefix of its family
         self.prefixes = dict(prefixes or {})
         self.announcing = frozenset(self.prefixes)
@@ -249,9 +252,9 @@ def capture_bytes(pairs: Sequence[tuple[bytes, bytes]], names: Names) -> Known:
 
     As `capture_environ`, it does in C what it does for every header.
     """
-    values = dict(pairs)
-    if values.keys().isdisjoint(names.raw_first):
+    if names.raw_first.isdisjoint(map(_FIRST, pairs)):
         return NO_HEADERS
+    values = dict(pairs)
     found = names.raw_keys.intersection(values)
     spelled = names.raw
     known = Known()

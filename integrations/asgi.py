@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from autotrace import integration
 from autotrace.facts import CLIENT_GONE, CONNECTION_TERMINATION, GrpcRequest, ServerRequest
-from autotrace.integration import CURRENT, Inbound
+from autotrace.integration import CURRENT, Context, Inbound
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -51,48 +51,16 @@ async def call(
     body. `has_left`: whether the server knows that the client is gone, for applications that never
     ask.
     """
-    inbound: Inbound | None = None
-    exchange: _Exchange | None = None
-    outermost = False
-    try:
-        kind = scope["type"]
-        if (kind == "http" or kind == "websocket") and not SITE.off:
-            inbound = scope.get(MARK)
-            if inbound is not None:
-                if integration.is_serving(inbound):
-                    inbound = None
-                else:
-                    # A layer between has put a context of its own in place of ours.
-                    context = integration.rejoining(inbound)
-            else:
-                inbound = _begun(scope)
-                if inbound is not None:
-                    context = integration.serving(inbound)
-                    scope[MARK] = inbound
-                    outermost = True
-                    if inbound.span is not None:
-                        inbound.span.request = _request(scope)
-                        exchange = _Exchange(inbound, scope, receive, send, eager, has_left)
-                    elif inbound.response_headers:
-                        exchange = _Exchange(inbound, scope, receive, send)
-    except Exception as error:
-        integration.failed(SITE, error)
-        inbound = exchange = None
-    if inbound is None:
+    entered = _entered(scope, receive, send, eager, has_left)
+    if entered is None:
         return await application(scope, receive, send)
-
+    context, exchange, outermost = entered
     before = CURRENT.get()
     CURRENT.set(context)
     try:
         if exchange is None:
             return await application(scope, receive, send)
-        try:
-            result = await application(scope, exchange.receive, exchange.send)
-        except BaseException as error:
-            exchange.raised(error)
-            raise
-        exchange.returned()
-        return result
+        return await exchange.serve(application, scope)
     finally:
         CURRENT.set(before)
         if outermost:
@@ -106,7 +74,21 @@ def entry(method: Application) -> Application:
     # Its parameters are spelled out, and it is a coroutine function: servers tell by either what
     # they are given, an application of which version or a function that makes one.
     async def __call__(self: object, scope: Scope, receive: Receive, send: Send) -> Any:
-        return await call(method.__get__(self), scope, receive, send)
+        # As `call` does, but for one coroutine less.
+        entered = _entered(scope, receive, send)
+        if entered is None:
+            return await method(self, scope, receive, send)
+        context, exchange, outermost = entered
+        before = CURRENT.get()
+        CURRENT.set(context)
+        try:
+            if exchange is None:
+                return await method(self, scope, receive, send)
+            return await exchange.serve(method.__get__(self), scope)
+        finally:
+            CURRENT.set(before)
+            if outermost:
+                scope.pop(MARK, None)
 
     return __call__
 
@@ -128,13 +110,51 @@ def handed_over(application: Application) -> Application:
     return handed
 
 
-def _begun(scope: Scope) -> Inbound | None:
-    client = scope.get("client")
-    headers = scope["headers"]
-    if type(headers) is not list and type(headers) is not tuple:
-        # Any iterables will do, and some can be read but once, as those of Falcon's test client.
-        headers = scope["headers"] = [(name, value) for name, value in headers]
-    return integration.inbound_raw(headers, lambda: _place(scope), client[0] if client else "")
+def _entered(
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    eager: bool = False,
+    has_left: Callable[[], bool] | None = None,
+) -> tuple[Context, _Exchange | None, bool] | None:
+    """The context to serve a call in, what listens to it, and whether no layer outside has it.
+
+    None for what is to be left alone.
+    """
+    if SITE.off:
+        return None
+    try:
+        kind = scope["type"]
+        if kind != "http" and kind != "websocket":
+            return None
+        if MARK in scope:
+            call = scope[MARK]
+            if integration.is_serving(call):
+                return None
+            # A layer between has put a context of its own in place of ours.
+            return integration.rejoining(call), None, False
+        client = scope.get("client")
+        headers = scope["headers"]
+        if type(headers) is not list and type(headers) is not tuple:
+            # Any iterable will do, and some can be read but once (Falcon's test client).
+            headers = scope["headers"] = list(headers)
+        inbound = integration.inbound_raw(
+            headers, lambda: _place(scope), client[0] if client else ""
+        )
+        if inbound is None:
+            return None
+        context = integration.serving(inbound)
+        exchange: _Exchange | None = None
+        if inbound.span is not None:
+            inbound.span.request = _request(scope)
+            exchange = _Exchange(inbound, receive, send, scope, eager, has_left)
+        elif inbound.response_headers:
+            exchange = _Exchange(inbound, receive, send, scope)
+        scope[MARK] = inbound
+        return context, exchange, True
+    except Exception as error:
+        integration.failed(SITE, error)
+        return None
 
 
 def _place(scope: Scope) -> tuple[str, str, str]:
@@ -217,9 +237,9 @@ class _Exchange:
     def __init__(
         self,
         inbound: Inbound,
-        scope: Scope,
         receive: Receive,
         send: Send,
+        scope: Scope,
         eager: bool = False,
         has_left: Callable[[], bool] | None = None,
     ) -> None:
@@ -238,6 +258,17 @@ class _Exchange:
         self._complete = False
         self._ended = False
         self._gone = False
+
+    async def serve(self, application: Application, scope: Scope) -> Any:
+        """Calls the application with what stands between it and the server."""
+        try:
+            result = await application(scope, self.receive, self.send)
+        except BaseException as error:
+            self._raised(error)
+            raise
+        if not self._ended:
+            self._over()
+        return result
 
     async def receive(self) -> Message:
         """The server's `receive`, overheard."""
@@ -320,12 +351,7 @@ class _Exchange:
         if error is not None:
             self._inbound.raised(error)
 
-    def returned(self) -> None:
-        """The application is done."""
-        if not self._ended:
-            self._over()
-
-    def raised(self, error: BaseException) -> None:
+    def _raised(self, error: BaseException) -> None:
         """The application raised. After its response that is no part of the call any more."""
         if self._ended:
             return

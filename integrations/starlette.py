@@ -27,13 +27,13 @@ def patch(module: ModuleType, patches: Patches) -> None:
 
 def _handle(original: Callable[..., Any]) -> Callable[..., Any]:
     # The coroutine is the original's own: awaiting it costs nothing more.
-    def handle(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def handle(self: Any, scope: Any, receive: Any, send: Any) -> Any:
         try:
             if not SITE.off:
                 found(self)
         except Exception as error:
             integration.failed(SITE, error)
-        return original(self, *args, **kwargs)
+        return original(self, scope, receive, send)
 
     return handle
 
