@@ -131,6 +131,15 @@ MANIFEST: tuple[Row, ...] = (
         "in",
         "FastAPI: entry and route",
     ),
+    Row("quart", ("quart.app", "quart.ctx"), "quart>=0.18", "in", "Quart: entry and route"),
+    Row(
+        "litestar",
+        ("litestar.app", "litestar.routes.http", "litestar.routes.websocket"),
+        "litestar>=2",
+        "in",
+        "Litestar: entry and route",
+    ),
+    Row("connexion", ("connexion.middleware.main",), "connexion>=3", "in", "Connexion: entry"),
     Row(
         "wsgi_in_asgi",
         (
@@ -290,5 +299,5 @@ MANIFEST: tuple[Row, ...] = (
         "ids in events within a request",
         passive=True,
     ),
-    Row("loguru", ("loguru._logger",), "loguru>=0.6,<1", "log", "ids in extra", passive=True),
+    Row("loguru", ("loguru._logger",), "loguru>=0.7,<1", "log", "ids in extra", passive=True),
 )
