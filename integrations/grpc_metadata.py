@@ -29,10 +29,11 @@ def headers(metadata: Iterable[Metadatum]) -> list[tuple[str, str]]:
     return [pair if type(pair[1]) is str else (pair[0], _text(pair[1])) for pair in metadata]
 
 
-def replaced(metadata: Iterable[Metadatum] | None, outbound: Outbound) -> tuple[Metadatum, ...]:
+def replaced(metadata: Iterable[Metadatum] | None, outbound: Outbound) -> list[Metadatum]:
     """Metadata with the headers of an exchange, in place of all under the same keys.
 
-    Keys are compared as they are: gRPC refuses those in upper case, and shall go on doing so.
+    Keys are compared as they are: gRPC refuses those in upper case, and shall go on doing so. A
+    list, because older versions cannot put a tuple into the message in which they refuse it.
     """
     ours: list[Metadatum] = []
     for pair in outbound.pairs:
@@ -42,8 +43,8 @@ def replaced(metadata: Iterable[Metadatum] | None, outbound: Outbound) -> tuple[
         if sort and value.isascii() and value.isprintable():
             ours.append(pair if sort == _TEXT else (name, _bytes(value)))
     if not metadata:
-        return tuple(ours)
-    return (*[pair for pair in metadata if not outbound.replaces(pair[0])], *ours)
+        return ours
+    return [*(pair for pair in metadata if not outbound.replaces(pair[0])), *ours]
 
 
 @lru_cache(1024)

@@ -57,8 +57,9 @@ def _find_method_handler(module: ModuleType, original: Callable[..., Any]) -> Ca
 
 def _begin(module: ModuleType, event: Any, state: Any, method: Any, *_: Any) -> None:
     details = event.call_details
-    # Registered methods come without their name and authority.
-    name = method.name() or details.method.decode()
+    # Registered methods, which older versions do not know, come without their name and authority.
+    registered = getattr(method, "name", None)
+    name = (registered and registered()) or details.method.decode()
     inbound = grpc_inbound.begin(
         name,
         event.invocation_metadata,
