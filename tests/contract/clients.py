@@ -52,12 +52,13 @@ class Opened(Protocol):
 
 class Client:
     """A driver; `features` are what its library does by itself, `refusal` how it says that nobody
-    listens.
+    listens, `opens` whether it leaves a body unread.
     """
 
     name: str
     features: frozenset[str] = frozenset()
     refusal = "refused"
+    opens = True
 
     def __init__(self, timeout: float = 10.0) -> None:
         self.timeout = timeout
@@ -582,6 +583,7 @@ class Tornado(AsyncClient):
 
     name = "tornado"
     features = frozenset(("redirects",))
+    opens = False
     implementation: type[AsyncHTTPClient] = SimpleAsyncHTTPClient
 
     async def begin(self) -> None:

@@ -20,7 +20,7 @@ from tests.contract.upstream import Upstream
 from tests.contract.wire import HOST
 
 # In memory, as messages have them; anyio numbers its scopes by theirs. And libcurl's times.
-_ADDRESS = re.compile("0x[0-9a-f]+|(?<=scope )[0-9a-f]+|[0-9]+(?= milliseconds)")
+_ADDRESS = re.compile("0x[0-9a-f]+|(?<=scope )[0-9a-f]+|[0-9]+(?= milliseconds| ms)")
 
 
 def outcome(span: Record) -> tuple[str, str, str | None, str]:
