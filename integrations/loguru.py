@@ -24,18 +24,15 @@ def patch(module: ModuleType, patches: Patches) -> None:
 
     def make(original: Callable[..., Any]) -> Callable[..., Any]:
         def _log(self: Any, level: Any, from_decorator: Any, options: Any, *args: Any) -> Any:
-            told = options
+            exception, depth, *others, extra = options
             if not SITE.off:
                 try:
-                    exception, depth, *others, extra = options
-                    fields = _missing((self._core.extra, around.get(), extra))
-                    # The frames are counted from here to the program's; ours is one more.
-                    told = (exception, depth, *others, {**extra, **fields})
+                    extra = {**extra, **_missing((self._core.extra, around.get(), extra))}
                 except Exception as error:
                     integration.failed(SITE, error)
-                    told = options
-            exception, depth, *others = told
-            return original(self, level, from_decorator, (exception, depth + 1, *others), *args)
+            # The frames are counted from here to the program's; ours is one more.
+            options = (exception, depth + 1, *others, extra)
+            return original(self, level, from_decorator, options, *args)
 
         return _log
 

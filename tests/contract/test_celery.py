@@ -33,7 +33,8 @@ def total(numbers: list[int]) -> int:
 
 
 def headers(self: Any) -> dict[str, str]:
-    return dict(self.request.headers or {})
+    # Where every version has them.
+    return {name: value for name, value in vars(self.request).items() if type(value) is str}
 
 
 def onward() -> dict[str, str]:

@@ -150,9 +150,12 @@ def test_a_line_tells_where_it_was_written(spans: Spans, kept: Kept) -> None:
 
 
 def test_an_error_in_a_handler_is_told_as_without_us() -> None:
-    class Broken(logging.StreamHandler[Any]):
-        def format(self, record: logging.LogRecord) -> str:
-            raise ValueError("no format")
+    class Broken(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            try:
+                raise ValueError("no format")
+            except ValueError:
+                self.handleError(record)
 
     def told() -> list[str]:
         with keeping("contract", Broken()), redirect_stderr(io.StringIO()) as stderr:
