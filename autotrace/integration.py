@@ -47,6 +47,7 @@ __all__ = (
     "Inbound",
     "Outbound",
     "Patches",
+    "apart",
     "argument",
     "async_story",
     "classify",
@@ -265,6 +266,12 @@ def serving(call: Inbound) -> Context:
             made[context.BAGGAGE] = call.baggage
     current = CURRENT.get()
     return Context({**current, **made}) if current else Context(made)
+
+
+def apart() -> Context:
+    """The current context without the call that is served in it, for one that knows nothing."""
+    ours = (context.CALL, context.SPAN, context.BAGGAGE)
+    return Context({key: value for key, value in CURRENT.get().items() if key not in ours})
 
 
 def rejoining(call: Inbound) -> Context:

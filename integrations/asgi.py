@@ -142,7 +142,11 @@ def _entered(
             headers, lambda: _place(scope), client[0] if client else ""
         )
         if inbound is None:
-            return None
+            if integration.served_call() is None:
+                return None
+            # Begun within the context of another call: a pipelined request, whose task its
+            # predecessor's last message makes.
+            return integration.apart(), None, False
         context = integration.serving(inbound)
         exchange: _Exchange | None = None
         if inbound.span is not None:
@@ -284,7 +288,7 @@ class _Exchange:
             integration.failed(SITE, error)
         return message
 
-    async def send(self, message: Message) -> None:
+    async def send(self, message: Message) -> Any:
         """The server's `send`, overheard."""
         if self._ended:
             return await self._send(message)

@@ -347,6 +347,23 @@ def test_what_is_called_in_a_websocket_hands_on(spans: Spans) -> None:
     spans.one()
 
 
+def test_a_call_that_begins_within_another_is_not_that_one() -> None:
+    """As a pipelined request does under uvicorn."""
+    seen: list[object] = []
+
+    async def second(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(integration.served_call())
+
+    async def first(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(integration.served_call())
+        await asgi.call(second, scope_of(), receive, send)
+        seen.append(integration.served_call())
+
+    with agent.traced(mode="propagate"):
+        served(first, scope_of(SAMPLED))
+    assert seen[0] is seen[2] is not None and seen[1] is None
+
+
 def test_layers_make_one_span(spans: Spans) -> None:
     inner = partial(asgi.call, partial(asgi.call, hello))
     served(inner)
