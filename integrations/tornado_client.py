@@ -94,9 +94,10 @@ class _Asked:
 def with_ours(outbound: Outbound, target: str, headers: Any) -> Any:
     """A copy of Tornado's headers with those of the exchange; of a signed request, themselves."""
     if "Authorization" in headers or "=" in target:
-        lines = "\n".join(f"{name}: {value}" for name, value in headers.get_all())
+        lines = "\n".join(lines_of(headers))
         if integration.is_signed(f"{target}\n{lines}".lower()):
             return headers
+    outbound = outbound.beside([(name.lower(), value) for name, value in headers.get_all()])
     sent = headers.copy()
     for name in list(sent):
         if outbound.replaces(name.lower()):
@@ -104,6 +105,14 @@ def with_ours(outbound: Outbound, target: str, headers: Any) -> Any:
     for name, value in outbound.pairs:
         sent.add(name, value)
     return sent
+
+
+def lines_of(headers: Any) -> list[str]:
+    """The lines of Tornado's headers, whose values may be bytes too."""
+    return [
+        f"{name}: {value.decode() if isinstance(value, bytes) else value}"
+        for name, value in headers.get_all()
+    ]
 
 
 def request_of(request: Any) -> ClientRequest:

@@ -16,7 +16,13 @@ from autotrace.facts import (
     Response,
 )
 from autotrace.integration import CURRENT, EXCHANGE, Outbound, Patches
-from autotrace.integrations.tornado_client import CONTEXT, keep_context, request_of, with_ours
+from autotrace.integrations.tornado_client import (
+    CONTEXT,
+    keep_context,
+    lines_of,
+    request_of,
+    with_ours,
+)
 
 SITE = integration.site("tornado_curl")
 _TIME_IS_UP = 28
@@ -72,7 +78,7 @@ def _put_headers(pycurl: Any, curl: Any, request: Any) -> None:
     setattr(curl, EXCHANGE, outbound)
     headers = with_ours(outbound, request.url, request.headers)
     if headers is not request.headers:
-        lines = [f"{name}: {value}".encode("latin-1") for name, value in headers.get_all()]
+        lines = [line.encode("latin-1") for line in lines_of(headers)]
         curl.setopt(pycurl.HTTPHEADER, lines)
 
 
