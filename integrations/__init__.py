@@ -207,7 +207,7 @@ MANIFEST: tuple[Row, ...] = (
     Row(
         "rq",
         ("rq.job", "rq.worker", "rq.worker.base"),
-        "rq>=1.10,<4",
+        "rq>=1.16,<4",
         "in",
         "RQ: runs of jobs, headers of those enqueued",
     ),
