@@ -31,14 +31,14 @@ def requests(kind: str, call: Callable[[], object]) -> Callable[[], None]:
         if name.startswith("HTTP_")
     ]
 
-    async def receive() -> dict[str, Any]:
+    async def receive() -> Any:
         return {"type": "http.request", "body": b"", "more_body": False}
 
-    async def send(message: dict[str, Any]) -> None:
+    async def send(message: Any) -> None:
         assert message.get("status", 200) == 200, message
 
     def request() -> None:
-        scope = {
+        scope: dict[str, Any] = {
             "type": "http",
             "asgi": {"version": "3.0", "spec_version": "2.3"},
             "http_version": "1.1",
