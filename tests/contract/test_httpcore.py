@@ -156,9 +156,10 @@ def test_a_task_that_nobody_waits_for_is_over_with_its_loop(
     loop = asyncio.new_event_loop()
     within(lambda: loop.run_until_complete(leave()), SAMPLED)
     assert [span["kind"] for span in spans.records()] == ["server"]
-    for task in asyncio.all_tasks(loop):
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
         task.cancel()
-    loop.run_until_complete(asyncio.sleep(0))
+    loop.run_until_complete(asyncio.wait(tasks))
     loop.close()
     gc.collect()
     assert spans.exactly(2)[1]["tags"]["response_flags"] == "LR"

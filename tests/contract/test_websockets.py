@@ -36,7 +36,9 @@ class Upstream:
 
 
 @pytest.fixture
-def echo() -> Iterator[Upstream]:
+def echo(monkeypatch: pytest.MonkeyPatch) -> Iterator[Upstream]:
+    monkeypatch.setenv("no_proxy", "*")
+
     def handle(connection: Any) -> None:
         for message in connection:
             connection.send(message)
@@ -62,7 +64,7 @@ def echo() -> Iterator[Upstream]:
 
 def by_asyncio(url: str, headers: Any = None) -> str:
     async def talk() -> str:
-        async with connect(url, additional_headers=headers, proxy=None) as connection:
+        async with connect(url, additional_headers=headers) as connection:
             await connection.send("hello")
             return str(await connection.recv())
 
@@ -70,7 +72,7 @@ def by_asyncio(url: str, headers: Any = None) -> str:
 
 
 def by_thread(url: str, headers: Any = None) -> str:
-    with connect_in_thread(url, additional_headers=headers, proxy=None) as connection:
+    with connect_in_thread(url, additional_headers=headers) as connection:
         connection.send("hello")
         return str(connection.recv())
 
