@@ -337,6 +337,8 @@ def test_methods_of_generated_code_are_registered(both: Everything, spans: Spans
 def test_a_server_that_has_enough_to_do_refuses(
     name: str, both: Everything, client: Client, spans: Spans
 ) -> None:
+    if name == "grpc.aio" and int(grpc.__version__.split(".")[1]) < 70:
+        pytest.skip("older versions of grpc.aio let calls wait")
     release = threading.Event()
 
     class Handler(grpc.GenericRpcHandler):  # type: ignore[misc]
