@@ -44,7 +44,7 @@ def handshake(
     """One handshake; it is answered even where the answer is raised."""
     protocol = connection.protocol
     try:
-        yield Exchange(_request(protocol.uri), protocol)
+        yield Exchange(_asked(protocol), protocol)
         response = connection.response
     except Exception as error:
         response = getattr(error, "response", None)
@@ -68,6 +68,11 @@ def old_handshake(
     yield _answer(status, protocol)
 
 
+def _asked(protocol: Any) -> ClientRequest:
+    # Its name up to version 13.
+    return _request(protocol.wsuri if hasattr(protocol, "wsuri") else protocol.uri)
+
+
 def _request(uri: Any) -> ClientRequest:
     scheme = "https" if uri.secure else "http"
     return ClientRequest("GET", scheme, uri.host, uri.port, uri.resource_name)
@@ -86,7 +91,7 @@ def _send_request(original: Callable[..., None]) -> Callable[..., None]:
     def send_request(self: Any, request: Any) -> None:
         try:
             if not SITE.off:
-                outbound = _begun(self, lambda protocol: _request(protocol.uri))
+                outbound = _begun(self, _asked)
                 if outbound is not None:
                     sent = copy.copy(request)
                     sent.headers = _with_ours(request.path, request.headers, outbound)
