@@ -24,6 +24,8 @@ from tests.contract.wire import HOST
 Application = Callable[..., Awaitable[None]]
 SETTINGS: list[dict[str, str]] = [{}, {"mode": "propagate"}, {"random_sampling": "0"}]
 REQUEST = {"type": "http.request", "body": b"", "more_body": False}
+# Whatever plays a server or an application here is typed loosely.
+call: Any = asgi.call
 DISCONNECT = {"type": "http.disconnect"}
 START = {"type": "http.response.start", "status": 200, "headers": [(b"a", b"b")]}
 
@@ -64,7 +66,7 @@ def served(
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
 
-    asyncio.run(asgi.call(application, scope or scope_of(), receive, send, **options))
+    asyncio.run(call(application, scope or scope_of(), receive, send, **options))
     return sent
 
 
@@ -90,7 +92,7 @@ def test_other_scopes_are_none_of_our_business(scope: dict[str, Any], spans: Spa
     async def receive() -> None: ...
     async def send(message: object) -> None: ...
 
-    asyncio.run(asgi.call(application, scope, receive, send))
+    asyncio.run(call(application, scope, receive, send))
     assert seen[0] is scope and seen[1:] == [receive, send, {}] and len(scope) == 1
     assert spans == []
 
@@ -106,7 +108,7 @@ def test_what_is_not_recorded_gets_the_servers_own_callables(settings: dict[str,
     async def send(message: object) -> None: ...
 
     with agent.traced(**settings):
-        asyncio.run(asgi.call(application, scope_of(UNSAMPLED), receive, send))
+        asyncio.run(call(application, scope_of(UNSAMPLED), receive, send))
     assert seen == [(receive, send)]
 
 
@@ -187,7 +189,7 @@ def test_a_send_that_fails_since_nobody_is_there_is_a_departure(spans: Spans) ->
 
     async def run() -> None:
         with pytest.raises(ConnectionResetError):
-            await asgi.call(hello, scope_of(), failing, failing)
+            await call(hello, scope_of(), failing, failing)
 
     asyncio.run(run())
     assert outcome(spans.one()) == ("200", "DC", "0", "")
@@ -201,7 +203,7 @@ def test_a_call_that_is_canceled_was_given_up(spans: Spans) -> None:
             begun.set()
             await asyncio.Event().wait()
 
-        task = asyncio.ensure_future(asgi.call(application, scope_of(), begun.wait, begun.wait))
+        task = asyncio.ensure_future(call(application, scope_of(), begun.wait, begun.wait))
         await begun.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -247,7 +249,7 @@ def test_the_applications_exception_comes_out_itself(
     async def nothing(*args: object) -> None: ...
 
     with pytest.raises(type(error)) as caught:
-        asgi.call(application, scope_of(headers), nothing, nothing).send(None)
+        call(application, scope_of(headers), nothing, nothing).send(None)
     assert caught.value is error and error.__context__ is None
 
 
@@ -263,7 +265,7 @@ def test_the_context_is_left_as_it_was(settings: dict[str, str], headers: dict[s
     async def run() -> None:
         async def send(message: object) -> None: ...
 
-        await asgi.call(application, scope_of(headers), send, send)
+        await call(application, scope_of(headers), send, send)
         inside.append(bool(CURRENT.get()))
 
     with agent.traced(**settings):
@@ -356,7 +358,7 @@ def test_a_call_that_begins_within_another_is_not_that_one() -> None:
 
     async def first(scope: Any, receive: Any, send: Any) -> None:
         seen.append(integration.served_call())
-        await asgi.call(second, scope_of(), receive, send)
+        await call(second, scope_of(), receive, send)
         seen.append(integration.served_call())
 
     with agent.traced(mode="propagate"):
@@ -365,7 +367,7 @@ def test_a_call_that_begins_within_another_is_not_that_one() -> None:
 
 
 def test_layers_make_one_span(spans: Spans) -> None:
-    inner = partial(asgi.call, partial(asgi.call, hello))
+    inner = partial(call, partial(call, hello))
     served(inner)
     assert outcome(spans.one()) == ("200", "-", "5", "")
 
@@ -394,7 +396,7 @@ def test_an_entry_can_be_told_from_a_factory() -> None:
 
 def test_an_application_that_is_handed_over_still_looks_like_itself(spans: Spans) -> None:
     handed: Any = asgi.handed_over(hello)
-    assert handed == hello and inspect.iscoroutinefunction(handed)
+    assert (handed == hello, inspect.iscoroutinefunction(handed)) == (True, True)
     assert handed.__name__ == "hello" and asgi.handed_over(handed) is handed
     with pytest.raises(TypeError):
         handed()

@@ -205,7 +205,7 @@ def test_a_wsgi_application_below_is_no_call_of_its_own(spans: Spans, upstream: 
         call()
         return "inner"
 
-    app = Starlette(routes=[Mount("/old", app=WSGIMiddleware(inner))])  # type: ignore[arg-type]
+    app = Starlette(routes=[Mount("/old", app=WSGIMiddleware(inner))])
     assert get(app, "/old/hello", SAMPLED) == b"inner"
     server, client = spans.exactly(2)
     assert (server["parent_id"], client["parent_id"]) == (PARENT, server["span_id"])
