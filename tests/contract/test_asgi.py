@@ -404,7 +404,8 @@ def test_an_application_that_is_handed_over_still_looks_like_itself(spans: Spans
     async def nothing(*args: object) -> None: ...
 
     # As daphne calls it.
-    asyncio.run(handed(scope=scope_of(), receive=nothing, send=nothing))
+    called: Any = handed(scope=scope_of(), receive=nothing, send=nothing)
+    asyncio.run(called)
     spans.one()
 
 
