@@ -17,6 +17,7 @@ from autotrace.integration import Outbound, Patches
 SITE = integration.site("subprocess")
 # Popen(args, bufsize, executable, stdin, stdout, stderr, preexec_fn, close_fds, shell, cwd, env)
 _INDEX = 10
+_PREEXEC_INDEX = 6
 
 
 def patch(module: ModuleType, patches: Patches) -> None:
@@ -34,7 +35,10 @@ def _init(original: Callable[..., None]) -> Callable[..., None]:
                 if len(args) > _INDEX:
                     env = _told(outbound, args[_INDEX])
                     args = (*args[:_INDEX], env, *args[_INDEX + 1 :])
-                else:
+                # What `preexec_fn` puts into the environment would be lost with one of ours.
+                elif kwargs.get("env") is not None or not (
+                    kwargs.get("preexec_fn") or any(args[_PREEXEC_INDEX : _PREEXEC_INDEX + 1])
+                ):
                     kwargs = {**kwargs, "env": _told(outbound, kwargs.get("env"))}
         except Exception as error:
             integration.failed(SITE, error)
