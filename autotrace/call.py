@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from typing import TYPE_CHECKING
 
 from opentelemetry.trace import SpanContext
 
-from autotrace import decorator, grpc_status, guard, ids
+from autotrace import decorator, grpc_status, guard, ids, propagation
 from autotrace.facts import Failure, Response
 from autotrace.failure import reason
 from autotrace.headers import NO_HEADERS, Known
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from autotrace.routes import Route
 
 Pairs = list[tuple[str, str]]
+
+# Headers that can be the program's own without another word about the trace.
+_NO_TRACE = frozenset(("x-request-id", "baggage", "sw8-correlation", "sw8-x"))
+_TRACE = frozenset(propagation.OWNER) - _NO_TRACE
 
 SITE = guard.site("call")
 
@@ -152,18 +156,42 @@ class Outbound:
     above may hand its exchange down. `owned_above`: that layer ends it after a failure.
     """
 
-    __slots__ = ("initials", "on_wire", "owned_above", "pairs", "replaced", "span")
+    __slots__ = ("initials", "known", "on_wire", "owned_above", "pairs", "replaced", "span")
 
     def __init__(
-        self, span: Span | None, pairs: Pairs, replaced: Set[str], initials: Set[bytes]
+        self,
+        span: Span | None,
+        pairs: Pairs,
+        replaced: Set[str],
+        initials: Set[bytes],
+        known: Known = NO_HEADERS,
     ) -> None:
         self.span = span
         self.pairs = pairs
         self.replaced = replaced
+        # What arrived with the call that causes it, by which copies are told.
+        self.known = known
         # How lines begin that may be one of our headers.
         self.initials = initials
         self.on_wire = span is None
         self.owned_above = False
+
+    def beside(self, own: Iterable[tuple[str, str]]) -> Outbound:
+        """The headers to send beside those that the program has set (lower-case names, values).
+
+        What it has copied from the inbound call by hand is replaced, as it names the wrong parent.
+        What it has made is its own: another tracer's span, its request id, its baggage.
+        """
+        known = self.known
+        made = [name for name, value in own if self.replaces(name) and value not in known.all(name)]
+        if not made:
+            return self
+        kept = frozenset(made)
+        if not kept <= _NO_TRACE:
+            # A trace is told in one voice.
+            kept |= _TRACE
+        pairs = [pair for pair in self.pairs if pair[0] not in kept]
+        return Outbound(None, pairs, self.replaced - kept, self.initials, known)
 
     def replaces(self, name: str) -> bool:
         """Whether a header of the program's, lower-case, is one that ours stand in place of."""

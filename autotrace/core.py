@@ -374,7 +374,7 @@ class Core(Deciding, Sending):
         """The outbound side of what is not recorded."""
         if self.propagating:
             pairs = propagation.carry_all(call.known)
-            return Outbound(None, pairs, _NOTHING_ELSE, self._initials)
+            return Outbound(None, pairs, _NOTHING_ELSE, self._initials, call.known)
         identity.identify()
         return self._headers(identity, call, None, request)
 

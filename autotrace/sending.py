@@ -64,7 +64,7 @@ class Sending:
                 pairs += propagation.carry(known, plan.carried)
         if self._says_who:
             pairs += self._says_who
-        outbound = Outbound(span, pairs, plan.replaced, self._initials)
+        outbound = Outbound(span, pairs, plan.replaced, self._initials, known)
         if request is not None and self._outbound_routes:
             self._tell_route(outbound, self._outbound_route(call, request))
         return outbound

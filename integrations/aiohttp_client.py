@@ -18,6 +18,8 @@ from autotrace.integration import Outbound, Patches
 
 SITE = integration.site("aiohttp_client")
 EXCHANGE = integration.EXCHANGE
+# On a request: the names of the headers that were put on it.
+_PUT = "_autotrace_put"
 
 _SCHEMES = {"ws": "http", "wss": "https"}
 # What failed last, as numbers and text: the call of the program, its method and URL, the attempt.
@@ -132,11 +134,15 @@ def _put_headers(headers: MutableMapping[str, str], request: Any, outbound: Outb
         lines += [f"{name}: {value}" for name, value in headers.items()]
         if integration.is_signed("\n".join(lines).lower()):
             return
-    replaced = outbound.replaced
-    for name in [name for name in headers if name.lower() in replaced]:
+    # A middleware may send a request once more, with our headers on it.
+    for name in getattr(request, _PUT, ()):
+        headers.pop(name, None)
+    outbound = outbound.beside([(name.lower(), value) for name, value in headers.items()])
+    for name in [name for name in headers if outbound.replaces(name.lower())]:
         headers.pop(name, None)
     for name, value in outbound.pairs:
         headers[name] = value
+    setattr(request, _PUT, [name for name, _ in outbound.pairs])
 
 
 def _start(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -104,7 +104,8 @@ def _put_headers(buffer: list[bytes], outbound: Outbound) -> None:
         if integration.is_signed(b"\n".join((buffer[0], *suspects)).decode("latin-1").lower()):
             return
         if suspects:
-            buffer[1:] = [line for line in buffer[1:] if not outbound.replaces(_name(line))]
+            outbound = outbound.beside([_pair(line) for line in suspects])
+            buffer[1:] = [line for line in buffer[1:] if not outbound.replaces(_pair(line)[0])]
     pairs = outbound.pairs
     if pairs:
         # One entry for all: lines are joined by their ends anyway.
@@ -112,8 +113,9 @@ def _put_headers(buffer: list[bytes], outbound: Outbound) -> None:
         buffer.append(lines.encode("latin-1"))
 
 
-def _name(line: bytes) -> str:
-    return line.partition(b":")[0].decode("latin-1").lower()
+def _pair(line: bytes) -> tuple[str, str]:
+    name, _, value = line.decode("latin-1").partition(":")
+    return name.lower(), value.strip(" ")
 
 
 def _getresponse(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -85,6 +85,9 @@ def _headers(outbound: Outbound, request: Any) -> Pairs:
         if integration.is_signed(b"\n".join(lines).decode("latin-1").lower()):
             return headers
         if suspects:
+            outbound = outbound.beside(
+                [(n.decode("latin-1").lower(), v.decode("latin-1")) for n, v in suspects]
+            )
             headers = [
                 pair for pair in headers if not outbound.replaces(pair[0].decode("latin-1").lower())
             ]

@@ -135,5 +135,6 @@ def _with_ours(path: str, headers: Any, outbound: Outbound) -> Any:
     head = "\n".join([f"GET {path}", *(f"{name}: {value}" for name, value in pairs)])
     if integration.is_signed(head.lower()):
         return headers
+    outbound = outbound.beside([(name.lower(), value) for name, value in pairs])
     kept = [(name, value) for name, value in pairs if not outbound.replaces(name.lower())]
     return type(headers)([*kept, *outbound.pairs])

@@ -171,28 +171,49 @@ def test_baggage_that_the_program_sets_goes_along(
     assert as_it_came.value("baggage") == "user=alice;p=1"
 
 
-def test_headers_that_the_program_sets_are_sent_once(
-    client: Client, spans: Spans, upstream: Upstream
+COPIED = {
+    "TraceParent": f"00-{TRACE}-{PARENT}-01",
+    "X-B3-TraceId": TRACE,
+    "x-b3-SPANID": PARENT,
+    "X-Request-ID": "theirs",
+    "X-Mine": "Some Value",
+}
+
+
+@pytest.mark.parametrize("mode", ["trace", "propagate"])
+def test_headers_that_the_program_copies_are_sent_once(
+    client: Client, upstream: Upstream, mode: str
 ) -> None:
-    """In whatever case: the innermost span counts, which only we know. Its own stay as they are."""
-    headers = {
-        "TraceParent": f"00-{'a' * 32}-{'b' * 16}-00",
-        "X-B3-TraceId": "a" * 32,
-        "X-B3-ParentSpanId": "c" * 16,
-        "x-b3-FLAGS": "1",
-        "X-Request-ID": "mine",
-        "X-Mine": "Some Value",
-    }
-    before = dict(headers)
-    within(lambda: client.send(upstream.url(), headers), {**SAMPLED, "x-request-id": "theirs"})
-    arrival, span = upstream.one(), client_span(spans)
-    assert headers == before
-    assert arrival.span == (TRACE, span["span_id"])
-    assert arrival.value("x-b3-traceid") == TRACE
-    assert arrival.value("x-b3-parentspanid") == span["parent_id"]
-    assert arrival.values("x-b3-flags") == []
+    """In whatever case: they name the wrong parent. What it passed stays as it is."""
+    headers = dict(COPIED)
+    arrived = {name.lower(): value for name, value in COPIED.items() if name != "X-Mine"}
+    with agent.traced(mode=mode) as spans:
+        within(lambda: client.send(upstream.url(), headers), arrived)
+        arrival = upstream.one()
+        span_id = client_span(spans)["span_id"] if mode == "trace" else PARENT
+    assert headers == COPIED
+    assert arrival.span == (TRACE, span_id)
+    assert (arrival.value("x-b3-traceid"), arrival.value("x-b3-spanid")) == (TRACE, span_id)
     assert arrival.value("x-request-id") == "theirs"
     assert arrival.value("x-mine") == "Some Value"
+
+
+@pytest.mark.parametrize("mode", ["trace", "propagate"])
+def test_headers_that_the_program_makes_are_its_own(
+    client: Client, upstream: Upstream, mode: str
+) -> None:
+    """Those of a tracer that it has, say. Nothing of another trace stands beside them."""
+    mine = f"00-{'a' * 32}-{'b' * 16}-00"
+    headers = {"TraceParent": mine, "X-Request-ID": "mine"}
+    before = dict(headers)
+    arrived = {**SAMPLED, "x-request-id": "theirs", "baggage": "a=b", "x-b3-traceid": TRACE}
+    with agent.traced(mode=mode):
+        within(lambda: client.send(upstream.url(), headers), arrived)
+    arrival = upstream.one()
+    assert headers == before
+    assert (arrival.value("traceparent"), arrival.value("x-request-id")) == (mine, "mine")
+    assert arrival.values("x-b3-traceid") == []
+    assert arrival.value("baggage") == "a=b"
 
 
 def test_all_other_lines_are_as_without_the_agent(client: Client, upstream: Upstream) -> None:
@@ -214,8 +235,8 @@ def test_all_other_lines_are_as_without_the_agent(client: Client, upstream: Upst
 def test_what_the_caller_keeps_stays_as_it_is(spans: Spans, upstream: Upstream) -> None:
     """A session's headers, a pool's, and those that are no dict."""
     session = requests.Session()
-    session.headers["X-B3-TraceId"] = "mine"
-    pool = urllib3.PoolManager(headers={"TraceParent": "mine"})
+    session.headers["X-B3-TraceId"] = TRACE
+    pool = urllib3.PoolManager(headers={"TraceParent": SAMPLED["traceparent"]})
     several = HTTPHeaderDict([("X-Many", "1"), ("X-Many", "2"), ("B3", "0")])
     before = dict(session.headers), dict(pool.headers), list(several.items())
 
@@ -224,7 +245,7 @@ def test_what_the_caller_keeps_stays_as_it_is(spans: Spans, upstream: Upstream) 
         pool.request("GET", upstream.url())
         pool.request("GET", upstream.url(), headers=several)
 
-    within(handler, {**SAMPLED, "b3": "1"})
+    within(handler, {**SAMPLED, "b3": "0", "x-b3-traceid": TRACE})
     session.close()
     pool.clear()
     assert (dict(session.headers), dict(pool.headers), list(several.items())) == before

@@ -95,7 +95,7 @@ def by_the_old_one(url: str, headers: Any = None) -> str:
 def test_a_handshake_carries_headers_once(
     inbound: dict[str, str], talk: Talk, echo: Upstream
 ) -> None:
-    headers = {"X-Mine": "1", "X-Request-ID": "mine", "TraceParent": "mine"}
+    headers = {"X-Mine": "1", "X-Request-ID": "theirs", "TraceParent": inbound["traceparent"]}
     before = dict(headers)
     by_the_old_one(echo.url())
     echo.arrivals.clear()
