@@ -13,7 +13,7 @@ from typing import Any
 from autotrace.export import otlp, otlp_json, zipkin
 from autotrace.export.resource import Resource
 from autotrace.facts import ServerRequest
-from autotrace.span import SERVER, Reading, Span
+from autotrace.span import SERVER, Event, Reading, Span
 from autotrace.tags import Reading as Tags
 from benchmarks.cpu import interleaved
 from benchmarks.table import table, verdict
@@ -40,6 +40,9 @@ class _Read:
 
     def status(self, span: Span) -> int:
         return 0
+
+    def events(self, span: Span) -> list[Event]:
+        return []
 
 
 def _span(number: int, reading: Reading) -> Span:

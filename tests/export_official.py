@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from export_spans import PARENT_ID, SPAN_ID, START, TRACE_ID
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, TraceFlags
+
+from tests.export_spans import PARENT_ID, SPAN_ID, START, TRACE_ID
 
 
 def official_span(attributes: Mapping[str, Any]) -> ReadableSpan:

@@ -17,8 +17,9 @@ from threading import Event
 from typing import Any, NamedTuple
 
 import pytest
-from export_server import Collector, collecting
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from tests.export_server import Collector, collecting
 
 TRIES = 400
 

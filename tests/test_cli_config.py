@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from test_envoy_config import FIXTURES
 
 from autotrace.cli import main
+from tests.test_envoy_config import FIXTURES
 
 
 @pytest.fixture(autouse=True)

@@ -6,13 +6,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from spans import client_span, server_span
 
 from autotrace.custom_tags import CustomTags, header_names, merged
 from autotrace.headers import Known
 from autotrace.routes import Route
 from autotrace.span import Span
 from autotrace.tags import Reading
+from tests.spans import client_span, server_span
 
 
 def tags(

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_envoy_config import FIXTURES, ignored, loaded, understood
+
+from tests.test_envoy_config import FIXTURES, ignored, loaded, understood
 
 pytest.importorskip("yaml")
 

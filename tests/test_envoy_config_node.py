@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_envoy_config import FIXTURES
 
 from autotrace.cli.config import lint, show
 from autotrace.config import load
@@ -21,6 +20,7 @@ from autotrace.config.file import read
 from autotrace.config.problem import Invalid
 from autotrace.envoy_config.node import documents
 from autotrace.envoy_config.owner import owner
+from tests.test_envoy_config import FIXTURES
 
 yaml = pytest.importorskip("yaml")
 

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from export_spans import PARENT_ID, RESOURCE, SPAN_ID, TRACE_ID, make_span, numbered
 
 from autotrace.export.console import MOST_HELD_BACK, Console
 from autotrace.export.receiver import Outcome, Patience
 from autotrace.span import CLIENT
+from tests.export_spans import PARENT_ID, RESOURCE, SPAN_ID, TRACE_ID, make_span, numbered
 
 CHILD = make_span("prices", kind=CLIENT, span_id="c" * 16, parent_id=SPAN_ID)
 ROOT = make_span(tags=[("http.method", "GET")], parent_is_remote=True)

@@ -8,13 +8,13 @@ import time
 from collections.abc import Callable, Sequence
 
 import pytest
-from export_spans import make_span, numbered
 
 from autotrace import guard
 from autotrace.export import destination as module
 from autotrace.export.destination import Destination, wait
 from autotrace.export.receiver import Outcome, Patience
 from autotrace.span import Span
+from tests.export_spans import make_span, numbered
 
 PATIENCE = 20.0
 LONG = 3600.0

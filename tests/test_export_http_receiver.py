@@ -6,8 +6,6 @@ import time
 from collections.abc import Sequence
 
 import pytest
-from export_server import Collector, Reply, black_hole, collecting, refusing_url
-from export_spans import RESOURCE, make_span, numbered
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
@@ -21,6 +19,8 @@ from autotrace.export.receiver import Outcome, Patience
 from autotrace.export.resource import Resource
 from autotrace.export.retry import TRIES
 from autotrace.span import Span
+from tests.export_server import Collector, Reply, black_hole, collecting, refusing_url
+from tests.export_spans import RESOURCE, make_span, numbered
 
 
 @pytest.fixture(autouse=True)

@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
-from export_spans import PARENT_ID, RESOURCE, SPAN_ID, START, TRACE_ID, make_span, numbered
 
 from autotrace.export.jsonl import Lines, encode
 from autotrace.export.receiver import Outcome, Patience
 from autotrace.span import Event, Link
+from tests.export_spans import PARENT_ID, RESOURCE, SPAN_ID, START, TRACE_ID, make_span, numbered
 
 
 def test_a_whole_line() -> None:

@@ -5,15 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from export_spans import (
-    PARENT_ID,
-    RESOURCE,
-    SERVER_TAGS,
-    SPAN_ID,
-    START,
-    TRACE_ID,
-    make_span,
-)
 from google.protobuf.json_format import MessageToDict
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
@@ -22,6 +13,15 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 
 from autotrace.export import otlp
 from autotrace.span import CLIENT, INTERNAL, Event, Link
+from tests.export_spans import (
+    PARENT_ID,
+    RESOURCE,
+    SERVER_TAGS,
+    SPAN_ID,
+    START,
+    TRACE_ID,
+    make_span,
+)
 
 
 def decoded(*spans: Any) -> Any:
@@ -172,8 +172,9 @@ def test_spans_of_one_shape_keep_nothing_of_each_other() -> None:
 
 
 def test_the_same_attributes_as_the_official_encoder() -> None:
-    from export_official import official_span
     from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+
+    from tests.export_official import official_span
 
     values = {"s": "x", "b": False, "i": -1, "f": 0.5, "list": ("a", "b")}
     theirs = encode_spans([official_span(values)]).resource_spans[0].scope_spans[0].spans[0]

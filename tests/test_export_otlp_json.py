@@ -6,10 +6,10 @@ import json
 from typing import Any
 
 import pytest
-from export_spans import PARENT_ID, RESOURCE, SPAN_ID, START, TRACE_ID, make_span
 
 from autotrace.export import otlp_json
 from autotrace.span import Event, Link
+from tests.export_spans import PARENT_ID, RESOURCE, SPAN_ID, START, TRACE_ID, make_span
 
 
 def decoded(*spans: Any) -> Any:

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from export_server import Reply, collecting, refusing_url
-from export_spans import RESOURCE, numbered
 
 from autotrace import guard
 from autotrace.config import Config
 from autotrace.export import EXPORTERS, memory, pipeline
+from tests.export_server import Reply, collecting, refusing_url
+from tests.export_spans import RESOURCE, numbered
 
 PATIENCE = 20.0
 

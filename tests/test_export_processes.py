@@ -10,7 +10,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from export_server import Collector, Reply, black_hole, collecting, refusing_url
+
+from tests.export_server import Collector, Reply, black_hole, collecting, refusing_url
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 60.0
@@ -22,7 +23,7 @@ PRELUDE = """
 import os, sys
 from autotrace.config import Config
 from autotrace.export import pipeline
-from export_spans import RESOURCE, make_span
+from tests.export_spans import RESOURCE, make_span
 
 built = pipeline.build(
     Config(

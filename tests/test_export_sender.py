@@ -11,9 +11,9 @@ import threading
 from pathlib import Path
 
 import pytest
-from export_server import Reply, black_hole, collecting, refusing_url
 
 from autotrace.export.sender import Sender
+from tests.export_server import Reply, black_hole, collecting, refusing_url
 
 
 def sender(url: str, **others: object) -> Sender:

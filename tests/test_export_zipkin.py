@@ -6,12 +6,12 @@ import json
 from typing import Any
 
 import pytest
-from export_spans import PARENT_ID, RESOURCE, SERVER_TAGS, SPAN_ID, START, TRACE_ID, make_span
 
 from autotrace.export import zipkin
 from autotrace.export.resource import Resource
 from autotrace.export.zipkin_endpoint import remote_endpoint
 from autotrace.span import CLIENT, CONSUMER, INTERNAL, PRODUCER, SERVER, Event, Link
+from tests.export_spans import PARENT_ID, RESOURCE, SERVER_TAGS, SPAN_ID, START, TRACE_ID, make_span
 
 
 def decoded(*spans: Any) -> Any:

@@ -6,14 +6,14 @@ import json
 from typing import Any
 
 import pytest
-from export_spans import PARENT_ID, RESOURCE, SERVER_TAGS, START, TRACE_ID, make_span
 from hypothesis import given
 from hypothesis import strategies as st
-from zipkin_messages import read
 
 from autotrace.export import zipkin, zipkin_proto
 from autotrace.export.resource import Resource
 from autotrace.span import CLIENT, CONSUMER, INTERNAL, PRODUCER, SERVER, Span
+from tests.export_spans import PARENT_ID, RESOURCE, SERVER_TAGS, START, TRACE_ID, make_span
+from tests.zipkin_messages import read
 
 
 def both(span: Span, resource: Resource = RESOURCE) -> tuple[Any, Any]:

@@ -7,7 +7,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from spans import SPAN, TRACE, client_span, server_span
 
 from autotrace import format_string
 from autotrace.facts import Stream
@@ -15,6 +14,7 @@ from autotrace.format_grammar import COMMANDS, EMPTY, YES
 from autotrace.format_string import header_names, made_ready, response_header_names, trailer_names
 from autotrace.headers import Known
 from autotrace.span import Span
+from tests.spans import SPAN, TRACE, client_span, server_span
 
 START = 1_527_590_590_528_123_456
 ENVIRON = {"TEAM": "red"}

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from spans import client_span
 
 from autotrace.grpc_status import NAMES, camel, is_error, is_failure, is_request, note
 from autotrace.span import CLIENT, SERVER
+from tests.spans import client_span
 
 
 @pytest.mark.parametrize(

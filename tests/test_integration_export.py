@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 
 import pytest
-from spans import server_span
 
 from autotrace import integration
 from autotrace.config import Config
 from autotrace.export import pipeline, resource
+from tests.spans import server_span
 
 PATIENCE = 20.0
 

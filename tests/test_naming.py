@@ -6,13 +6,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from spans import client_span, server_span
 
 from autotrace.naming import Naming
 from autotrace.operation import is_egress
 from autotrace.provider.opentelemetry import span_name
 from autotrace.routes import Route
 from autotrace.tags import Reading
+from tests.spans import client_span, server_span
 
 
 def names(naming: Naming, **facts: Any) -> tuple[str, str]:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from propagation_spans import Outgoing, known
 
 from autotrace.config import Config
 from autotrace.headers import NO_HEADERS, Known, Repeated
@@ -16,6 +15,7 @@ from autotrace.provider import opentelemetry
 from autotrace.provider.opentelemetry import Options
 from autotrace.provider.samplers import TraceIdRatioBased, always_on
 from autotrace.span import CLIENT, ERROR, SERVER, UNSET
+from tests.propagation_spans import Outgoing, known
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 SPAN = "00f067aa0ba902b7"

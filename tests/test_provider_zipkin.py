@@ -7,7 +7,6 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from propagation_spans import known
 
 from autotrace.config import Config
 from autotrace.headers import NO_HEADERS, Known
@@ -16,6 +15,7 @@ from autotrace.provider import b3_single, zipkin
 from autotrace.provider.kind import span_kind
 from autotrace.provider.zipkin import Options
 from autotrace.span import CLIENT, SERVER
+from tests.propagation_spans import known
 
 TRACE = "463ac35c9f6413ad"
 LONG = "463ac35c9f6413ad48485a3953bb6124"

@@ -6,11 +6,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from spans import client_span, server_span
 
 from autotrace import request_header
 from autotrace.facts import GrpcRequest
 from autotrace.headers import Known
+from tests.spans import client_span, server_span
 
 CALL = SimpleNamespace(request_id="id", known=Known({"x-a": "1", "x-empty": ""}))
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from opentelemetry import trace
 from opentelemetry.trace.status import Status, StatusCode
-from spans import PARENT, SPAN, TRACE
 
 from autotrace.span import INTERNAL, Span
 from autotrace.tags import Reading
+from tests.spans import PARENT, SPAN, TRACE
 
 
 def span(finished: list[Span] | None = None) -> Span:

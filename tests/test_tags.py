@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from spans import client_span, server_span
 
 from autotrace.custom_tags import CustomTags
 from autotrace.facts import (
@@ -22,6 +21,7 @@ from autotrace.facts import (
 )
 from autotrace.span import CLIENT, ERROR, SERVER, UNSET, Span
 from autotrace.tags import Reading
+from tests.spans import client_span, server_span
 
 
 def test_a_server_span_has_envoys_fields_in_envoys_order() -> None:

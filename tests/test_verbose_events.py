@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from spans import server_span
-
 from autotrace.verbose_events import INSTANTS, verbose_events
+from tests.spans import server_span
 
 
 def test_known_instants_become_events_in_envoys_order() -> None:

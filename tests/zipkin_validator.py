@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
-from export_server import Received, Reply
+from tests.export_server import Received, Reply
 
 LIMIT = 500_000
 HEX = re.compile("(?=.*[1-9a-f])(?:[0-9a-f]{16}|[0-9a-f]{32})")

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from export_spans import (
+from google.protobuf.json_format import MessageToDict
+
+from autotrace.config import Config
+from autotrace.export import pipeline
+from autotrace.export.otlp import encode
+from autotrace.span import Event, Link
+from tests.export_spans import (
     PARENT_ID,
     RESOURCE,
     SERVER_TAGS,
@@ -15,13 +21,7 @@ from export_spans import (
     make_span,
     numbered,
 )
-from google.protobuf.json_format import MessageToDict
-from rotel_receiver import Rotel, running_rotel
-
-from autotrace.config import Config
-from autotrace.export import pipeline
-from autotrace.export.otlp import encode
-from autotrace.span import Event, Link
+from tests.rotel_receiver import Rotel, running_rotel
 
 
 @pytest.fixture(scope="module")

@@ -14,16 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from export_server import collecting
-from export_spans import PARENT_ID, RESOURCE, SERVER_TAGS, START, TRACE_ID, make_span
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from zipkin_validator import Refused, answer, spans
 
 from autotrace.config import Config
 from autotrace.export import pipeline
 from autotrace.export.zipkin import encode
 from autotrace.span import CLIENT, INTERNAL, Event, Link, Span
+from tests.export_server import collecting
+from tests.export_spans import PARENT_ID, RESOURCE, SERVER_TAGS, START, TRACE_ID, make_span
+from tests.zipkin_validator import Refused, answer, spans
 
 SPAN = {"traceId": "0000000000000001", "id": "0000000000000001"}
 

@@ -19,7 +19,7 @@ from tests.contract import upstream as upstreams
 from tests.contract import wire
 from tests.contract.agent import Spans
 from tests.contract.calls import SAMPLED, TRACE, UNSAMPLED, within
-from tests.contract.test_client_outcomes import outcome
+from tests.contract.outcomes import outcome
 from tests.contract.upstream import Upstream
 from tests.contract.wire import HOST
 

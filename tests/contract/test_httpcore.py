@@ -14,7 +14,7 @@ import pytest
 from tests.contract import agent, http2
 from tests.contract.agent import Spans
 from tests.contract.calls import SAMPLED, TRACE, UNSAMPLED, within
-from tests.contract.test_client_outcomes import outcome
+from tests.contract.outcomes import outcome
 from tests.contract.upstream import Upstream
 from tests.contract.wire import HOST
 

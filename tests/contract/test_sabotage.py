@@ -21,8 +21,8 @@ from tests.contract import agent
 from tests.contract import upstream as upstreams
 from tests.contract.calls import SAMPLED, UNSAMPLED, within
 from tests.contract.clients import CLIENTS, Client
+from tests.contract.outcomes import told
 from tests.contract.servers import IN_PROCESS, Server
-from tests.contract.test_client_outcomes import told
 from tests.contract.test_server_transparency import HEADERS, answers
 from tests.contract.upstream import Upstream
 from tests.contract.wire import HOST

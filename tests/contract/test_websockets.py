@@ -18,7 +18,7 @@ from websockets.sync.server import serve
 from tests.contract import agent
 from tests.contract.agent import Spans
 from tests.contract.calls import SAMPLED, TRACE, UNSAMPLED, within
-from tests.contract.test_client_outcomes import outcome
+from tests.contract.outcomes import outcome
 from tests.contract.wire import HOST
 
 Talk = Callable[..., str]

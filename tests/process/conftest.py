@@ -6,9 +6,10 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import programs
 import pytest
-from processes import LAUNCHER, Done, Run, clean_environ
+
+from tests.process import programs
+from tests.process.processes import LAUNCHER, Done, Run, clean_environ
 
 
 @pytest.fixture

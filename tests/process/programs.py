@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from processes import BOOTSTRAP, LAUNCHER, clean_environ
+from tests.process.processes import BOOTSTRAP, LAUNCHER, clean_environ
 
 PATIENCE = 60.0
 Start = Callable[..., "Program"]

@@ -11,8 +11,9 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
-from export_server import Reply, black_hole, collecting, refusing_url
-from programs import Start, ask_often, listening
+
+from tests.export_server import Reply, black_hole, collecting, refusing_url
+from tests.process.programs import Start, ask_often, listening
 
 PYTHON = sys.executable
 # The promise is 2 s. A busy machine gets more, but far less than any time-out of a receiver.

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from processes import BOOTSTRAP, Run
-from programs import Start, distinct, spans_in
+
+from tests.process.processes import BOOTSTRAP, Run
+from tests.process.programs import Start, distinct, spans_in
 
 # The broker is a folder, and so are results.
 TASKS = """

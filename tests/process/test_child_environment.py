@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from processes import BOOTSTRAP, Done, Run
+
+from tests.process.processes import BOOTSTRAP, Done, Run
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 REQUEST_ID = "f47ac10b-58cc-9372-a567-0e02b2c3d479"

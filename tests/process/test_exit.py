@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from processes import Run
-from programs import Start, distinct, spans_in
+
+from tests.process.processes import Run
+from tests.process.programs import Start, distinct, spans_in
 
 PYTHON = sys.executable
 # Spans without a network: `serve` answers as many requests in the process itself.

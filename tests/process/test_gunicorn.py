@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from export_server import Collector, collecting
-from programs import Program, Start, ask, ask_often, distinct, listening
+
+from tests.export_server import Collector, collecting
+from tests.process.programs import Program, Start, ask, ask_often, distinct, listening
 
 gunicorn = pytest.importorskip("gunicorn")
 

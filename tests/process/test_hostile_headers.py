@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from export_server import collecting
-from programs import PATIENCE, Start, listening
+
+from tests.export_server import collecting
+from tests.process.programs import PATIENCE, Start, listening
 
 pytest.importorskip("gunicorn")
 

@@ -11,9 +11,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from processes import BOOTSTRAP, LAUNCHER, ROOT, TRACED, Run, clean_environ
 
 from autotrace import __version__
+from tests.process.processes import BOOTSTRAP, LAUNCHER, ROOT, TRACED, Run, clean_environ
 
 PYTHON = sys.executable
 PROGRAM = f"import sys\nprint({TRACED}, *sys.argv[1:])\n"

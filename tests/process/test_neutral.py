@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from processes import BOOTSTRAP, Run
+
+from tests.process.processes import BOOTSTRAP, Run
 
 PYTHON = sys.executable
 

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from programs import Program, Start, ask_often, distinct, listening, spans_in
+
+from tests.process.programs import Program, Start, ask_often, distinct, listening, spans_in
 
 PYTHON = sys.executable
 APPLICATION = """

@@ -14,7 +14,8 @@ from py_compile import compile as compile_file
 from typing import Any
 
 import pytest
-from processes import BOOTSTRAP, ROOT, TRACED, Done, Run, clean_environ
+
+from tests.process.processes import BOOTSTRAP, ROOT, TRACED, Done, Run, clean_environ
 
 PYTHON = sys.executable
 PROGRAM = (

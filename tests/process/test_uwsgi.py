@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from programs import Start, ask_often, distinct, listening, spans_in
+
+from tests.process.programs import Start, ask_often, distinct, listening, spans_in
 
 UWSGI = shutil.which("uwsgi", path=str(Path(sys.executable).parent))
 

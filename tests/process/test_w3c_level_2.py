@@ -15,9 +15,10 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
 
-import programs
 import pytest
-from programs import ask
+
+from tests.process import programs
+from tests.process.programs import ask
 
 pytest.importorskip("requests")
 

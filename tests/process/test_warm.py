@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from processes import BOOTSTRAP, ROOT, Run
+
+from tests.process.processes import BOOTSTRAP, ROOT, Run
 
 PYTHON = sys.executable
 STATUS = (

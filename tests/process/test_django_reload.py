@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from programs import Program, Start, ask_often, distinct, spans_in
+
+from tests.process.programs import Program, Start, ask_often, distinct, spans_in
 
 pytest.importorskip("django")
 
