@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import pytest
@@ -60,7 +60,7 @@ class Format(NamedTuple):
     name: str
     module: Any
     trace_id: Callable[[str], str]
-    sampled: dict[int | None, int | None]
+    sampled: Mapping[int | None, int | None]
     parent_id: bool = False
     tracestate: bool = False
 

@@ -13,7 +13,7 @@ from autotrace.headers import NO_HEADERS, Known, Repeated
 from autotrace.propagation import acceptable
 from autotrace.provider import opentelemetry
 from autotrace.provider.opentelemetry import Options
-from autotrace.provider.samplers import TraceIdRatioBased, always_on
+from autotrace.provider.samplers import Sampler, TraceIdRatioBased, always_on
 from autotrace.span import CLIENT, ERROR, SERVER, UNSET
 from tests.propagation_spans import Outgoing, known
 
@@ -109,7 +109,7 @@ NEVER = TraceIdRatioBased(0, 100)
     ],
 )
 def test_sampler_then_caller_then_envoy_and_envoys_no_is_final(
-    headers: Known, traced: bool, sampler: opentelemetry.Sampler | None, expected: int
+    headers: Known, traced: bool, sampler: Sampler | None, expected: int
 ) -> None:
     verdict = opentelemetry.start(headers, traced, Options(sampler), words(1, 2))
     assert verdict.sampled == expected

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -62,7 +63,11 @@ def test_a_manifest_counts_up_to_its_first_fault(
 def decisions(text: str, *requests: tuple[int, int]) -> list[bool]:
     """The decisions about requests at a time and with a random number."""
     rules = parse(text)
-    return [rules.sampled(REQUEST, now, lambda number=number: number) for now, number in requests]
+
+    def drawn(number: int) -> Callable[[], int]:
+        return lambda: number
+
+    return [rules.sampled(REQUEST, now, drawn(number)) for now, number in requests]
 
 
 def test_some_a_second_pass_and_then_a_share() -> None:

@@ -42,7 +42,7 @@ def _messages() -> Any:
             else:
                 made.type = getattr(Field, f"TYPE_{kind.upper()}")
     pool = DescriptorPool()
-    pool.Add(file)  # type: ignore[no-untyped-call]
+    pool.Add(file)
     return GetMessageClass(pool.FindMessageTypeByName("zipkin.ListOfSpans"))
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import socket
 import sys
+from typing import Any
 
 import sanic
 from sanic.response import HTTPResponse
@@ -17,7 +18,7 @@ from tests.contract.bridge import Answer, environ_of
 METHODS = ["GET", "HEAD", "POST"]
 
 
-def application_of(application: Application) -> sanic.Sanic:
+def application_of(application: Application) -> Any:
     """Every path of the application, and a blueprint at `/nested`."""
     app = sanic.Sanic("contract", configure_logging=False)
     app.config.ACCESS_LOG = False

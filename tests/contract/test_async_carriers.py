@@ -174,7 +174,7 @@ def test_the_threads_of_a_pool_keep_nothing(way: str, spans: Spans) -> None:
     async def main() -> None:
         async def handler() -> Any:
             assert await WAYS[way]() == TRACE
-            return weakref.ref(CURRENT.get()[CALL])  # type: ignore[arg-type, type-var]
+            return weakref.ref(CURRENT.get()[CALL])
 
         call = await served(handler, SAMPLED)
         spans.clear()

@@ -27,7 +27,12 @@ def spawned_n() -> list[str]:
     """In a green thread that nobody can wait for."""
     seen: list[str] = []
     done = eventlet.Event()
-    eventlet.spawn_n(lambda: (seen.append(trace_id()), done.send()))
+
+    def see() -> None:
+        seen.append(trace_id())
+        done.send()
+
+    eventlet.spawn_n(see)
     done.wait()
     return seen
 

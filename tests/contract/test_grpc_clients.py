@@ -348,7 +348,7 @@ def test_what_is_done_after_a_call_belongs_to_its_request(
     hanging.cancel()
 
 
-class Adding(grpc.UnaryUnaryClientInterceptor):  # type: ignore[misc]
+class Adding(grpc.UnaryUnaryClientInterceptor):  # type: ignore[misc, name-defined]
     """An interceptor that adds metadata and notes what it saw."""
 
     def __init__(self, name: str, order: list[str]) -> None:
@@ -361,7 +361,7 @@ class Adding(grpc.UnaryUnaryClientInterceptor):  # type: ignore[misc]
         return continuation(added, request)
 
 
-class AddingAsync(grpc.aio.UnaryUnaryClientInterceptor):  # type: ignore[misc]
+class AddingAsync(grpc.aio.UnaryUnaryClientInterceptor):  # type: ignore[misc, name-defined]
     """The same in a coroutine."""
 
     def __init__(self, name: str, order: list[str]) -> None:

@@ -341,7 +341,7 @@ def test_a_server_that_has_enough_to_do_refuses(
         pytest.skip("older versions of grpc.aio let calls wait")
     release = threading.Event()
 
-    class Handler(grpc.GenericRpcHandler):  # type: ignore[misc]
+    class Handler(grpc.GenericRpcHandler):  # type: ignore[misc, name-defined]
         def service(self, details: Any) -> Any:
             if name == "grpc":
                 return grpc.unary_unary_rpc_method_handler(hold)
