@@ -62,7 +62,9 @@ def _sender(core: Core, current: object, call: object) -> tuple[Inbound, Inbound
 
 
 def _of(core: Core, call: Inbound) -> Inbound:
-    return Inbound(core, call.known, call.plan)
+    made = Inbound()
+    made.core, made.known, made.plan = core, call.known, call.plan
+    return made
 
 
 def joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from autotrace import context, guard
 from autotrace.call import Inbound, Outbound
 from autotrace.carried import adopted, carried, environment, joined
-from autotrace.context import CURRENT, Context
+from autotrace.context import CALL, CURRENT, SPAN, Context
 from autotrace.core import Core, configured
 from autotrace.facts import ClientRequest, Message, Response, ServerRequest
 from autotrace.failure import classify
@@ -258,10 +258,11 @@ def is_serving(call: object) -> bool:
 
 def serving(call: Inbound) -> Context:
     """The context in which the application serves a call."""
+    made: dict[str, object]
     if call.core.propagating:
-        made: dict[str, object] = {context.CALL: call}
+        made = {CALL: call}
     else:
-        made = {context.CALL: call, context.SPAN: call.span or call}
+        made = {CALL: call, SPAN: call.span or call}
         if call.baggage is not None:
             made[context.BAGGAGE] = call.baggage
     current = CURRENT.get()
@@ -498,6 +499,13 @@ def story(
     def around(original: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(original)
         def patched(*args: Any, **kwargs: Any) -> Any:
+            try:
+                quiet = here.off or (put is None and is_passive())
+            except Exception as error:
+                failed(here, error)
+                quiet = True
+            if quiet:
+                return original(*args, **kwargs)
             telling, (args, kwargs) = _begin(here, tell, put, (args, kwargs))
             if telling is None:
                 return original(*args, **kwargs)
@@ -523,6 +531,13 @@ def async_story(
     def around(original: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(original)
         async def patched(*args: Any, **kwargs: Any) -> Any:
+            try:
+                quiet = here.off or (put is None and is_passive())
+            except Exception as error:
+                failed(here, error)
+                quiet = True
+            if quiet:
+                return await original(*args, **kwargs)
             telling, (args, kwargs) = _begin(here, tell, put, (args, kwargs))
             if telling is None:
                 return await original(*args, **kwargs)
@@ -545,8 +560,6 @@ def _begin(
     """The half step before the function; a story goes on only where something is recorded."""
     telling: _Telling | None = None
     try:
-        if here.off or (put is None and is_passive()):
-            return None, arguments
         args, kwargs = arguments
         telling = _Telling(here, tell(*args, **kwargs))
         call = telling.call = outbound(_Telling.request, telling)
