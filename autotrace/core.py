@@ -109,8 +109,8 @@ class Core(Deciding, Sending):
             call.core = self
             if place is not None or self.asks_all:
                 return self._looked_at(call, place, peer or "")
-            share = self._samplers.listener.share
-            if share is None or not self._decides_by_share:
+            share = self._share
+            if share is None:
                 self._decide_new(call, False, False)
             else:
                 # The same in fewer steps, since most requests come here.

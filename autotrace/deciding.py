@@ -42,13 +42,11 @@ class Deciding:
             sampling.Sampler.from_config(config), tuple(routes), config.runtime_file
         )
         self._watches = bool(config.runtime_file)
-        # Whether the share alone decides about a call without headers, and its digit tells it.
-        self._decides_by_share = (
-            self._generates
-            and not self._watches
-            and config.pack_trace_reason
-            and config.use_request_id_for_trace_sampling
-        )
+        # Of ten thousand calls without headers, how many are traced, where nothing else decides.
+        self._share: int | None = None
+        sampler = self._samplers.listener
+        if self._generates and not self._watches and sampler.packs and sampler.by_request_id:
+            self._share = sampler.share
 
     def _decide(self, call: Inbound, peer: str) -> None:
         """The decision by what arrived, and the request id with the reason packed into it."""

@@ -287,7 +287,7 @@ def rejoining(call: Inbound) -> Context:
 
 def served_call() -> Inbound | None:
     """The call that is being served here and now."""
-    call = CURRENT.get().get(context.CALL)
+    call = CURRENT.get().get(CALL)
     return call if type(call) is Inbound else None
 
 
