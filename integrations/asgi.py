@@ -138,6 +138,9 @@ def _entered(
         if type(headers) is not list and type(headers) is not tuple:
             # Any iterable will do, and some can be read but once (Falcon's test client).
             headers = scope["headers"] = list(headers)
+        if headers and type(headers[0]) is not tuple and type(headers[0]) is not list:
+            # Their items likewise.
+            headers = scope["headers"] = [tuple(pair) for pair in headers]
         inbound = integration.inbound_raw(
             headers, lambda: _place(scope), client[0] if client else ""
         )
