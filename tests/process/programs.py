@@ -37,10 +37,10 @@ class Program:
             self._news.put(self.lines[-1])
         self._news.put(None)
 
-    def says(self, text: str) -> str:
+    def says(self, text: str, patience: float = PATIENCE) -> str:
         """The next line with the text in it, waited for."""
         while True:
-            line = self._news.get(timeout=PATIENCE)
+            line = self._news.get(timeout=patience)
             assert line is not None, f"ended without saying {text!r}: {self.lines}"
             if text in line:
                 return line

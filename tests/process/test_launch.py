@@ -216,7 +216,7 @@ def test_a_program_that_ignores_pythonpath_is_run_and_the_reason_said(
     ("arguments", "code", "out", "err"),
     [
         (["--version"], 0, "autotrace 0.1.0\n", ""),
-        (["nonsense"], 2, "", "autotrace: no command 'nonsense'; there are: run, demo\n"),
+        (["nonsense"], 2, "", "autotrace: no command 'nonsense'; there are: run, demo, config\n"),
         (["run", "--nonsense"], 2, "", "autotrace-run: no option --nonsense"),
     ],
 )
