@@ -19,7 +19,7 @@ from autotrace import context as ctx
 from autotrace import decorator, ids, propagation, provider, request_id, sampling
 from autotrace.call import Inbound, Outbound
 from autotrace.context import CALL, CURRENT, SPAN, Context, suppressed
-from autotrace.deciding import SAMPLING, TEN_THOUSAND, Deciding
+from autotrace.deciding import NOT_TRACED, SAMPLING, TEN_THOUSAND, Deciding
 from autotrace.headers import Known
 from autotrace.known_names import CLIENT_TRACE_ID, known_names
 from autotrace.own_baggage import arrived_baggage, with_own_baggage
@@ -112,13 +112,16 @@ class Core(Deciding, Sending):
             share = self._share
             if share is None:
                 self._decide_new(call, False, False)
+                COUNTED[call.reason] += 1
             else:
                 # The same in fewer steps, since most requests come here.
                 number = call.number = ids.random_bits(32)
-                if number % TEN_THOUSAND < share:
-                    call.sampled = 1
-                    call.reason = call.digit = SAMPLING
-            COUNTED[call.reason] += 1
+                if number % TEN_THOUSAND >= share:
+                    COUNTED[NOT_TRACED] += 1
+                    return call
+                COUNTED[SAMPLING] += 1
+                call.sampled = 1
+                call.reason = call.digit = SAMPLING
             if call.sampled:
                 self._record(call)
             return call

@@ -166,6 +166,8 @@ def inbound_environ(environ: Mapping[str, Any]) -> Inbound | None:
     if core is None:
         return None
     known = capture_environ(environ, core.names)
+    if not known and not core.looks and not core.asks_all:
+        return core.inbound(known)
     place = None
     if core.looks:
         path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")

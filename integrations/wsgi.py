@@ -78,8 +78,10 @@ def call(
     # is only true as long as nobody has put another around it.
     data = kind is list or kind is tuple
     if inbound.sends_data:
-        data = framework or body is inbound.data
-        inbound.data = None
+        data = framework
+        if not framework:
+            data = body is inbound.data
+            inbound.data = None
     if exchange is not None:
         return exchange.wrapped(body, environ, None if data else context)
     if data or _sent_by_server(body, environ):
