@@ -22,7 +22,7 @@ def known_names(config: Config, read: Iterable[str]) -> Names:
     names = {*propagation.OWNER, request_id.HEADER, *config.forward_headers}
     if config.mode == "propagate":
         # All of them go out, and nothing else is known.
-        return Names(names, propagation.FAMILIES, propagation.SECONDARY)
+        return Names(names, propagation.FAMILIES)
     names |= {*_DECIDING, *read}
     families = dict(propagation.FAMILIES)
     if config.use_remote_address:

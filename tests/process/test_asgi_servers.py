@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.process.programs import Program, Start, ask, ask_often, distinct, listening, spans_in
+from tests.unsettled import unsettled
 
 pytest.importorskip("uvicorn")
 
@@ -70,6 +71,7 @@ SERVERS = {
 }
 
 
+@unsettled
 @pytest.mark.parametrize("server", SERVERS)
 def test_every_request_is_one_span(server: str, site: Start, tmp_path: Path) -> None:
     workers, command = SERVERS[server]
@@ -83,6 +85,7 @@ def test_every_request_is_one_span(server: str, site: Start, tmp_path: Path) -> 
     assert (len(spans), distinct(spans, "span_id"), program.ours()) == (100, 100, [])
 
 
+@unsettled
 def test_granian_loses_nothing(start: Start, tmp_path: Path, variables: dict[str, str]) -> None:
     pytest.importorskip("granian")
     with listening() as listener:
@@ -99,6 +102,7 @@ def test_granian_loses_nothing(start: Start, tmp_path: Path, variables: dict[str
     assert (len(spans), distinct(spans, "span_id"), program.ours()) == (100, 100, [])
 
 
+@unsettled
 def test_the_reloader_of_uvicorn(site: Start, tmp_path: Path) -> None:
     with listening() as listener:
         program = site(listener, 1, *["uvicorn", "--fd", "FD", "--reload", "app:app"])
