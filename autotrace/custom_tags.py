@@ -136,6 +136,3 @@ def _formatted(
 
     rendered = format_string.made_ready(text, environ, configured)
     return None if rendered is None else lambda span: rendered(span) or None
-
-
-custom_tags = CustomTags
