@@ -100,7 +100,8 @@ def test_every_trace_crosses_three_services(ended: subprocess.CompletedProcess[s
     for case, text in zip(CASES, shown, strict=True):
         if case.recorded:
             assert "9 spans, 3 services" in text
-            lines = re.findall(r"^  [0-9a-f]{4}  (\w+) +([▸→]) ([\w /]*\w) +200 ", text, re.M)
+            name = r"[\w/]+(?: [\w/]+)*"
+            lines = re.findall(rf"^  [0-9a-f]{{4}}  (\w+) +([▸→]) ({name}) +200 ", text, re.M)
             assert [" ".join(line) for line in lines] == [
                 "shop ▸ GET /basket",
                 "shop → stock",
