@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Set
+from types import FrameType
 
 from autotrace.facts import (
     CONNECTION_FAILURE,
@@ -148,13 +150,36 @@ def _told_in_words(told: list[str]) -> tuple[str, ...]:
 
 def _chain(error: BaseException) -> list[BaseException]:
     chain: list[BaseException] = []
+    around = _frames_around(error)
     following: BaseException | None = error
     while following is not None and len(chain) < 8:
         chain.append(following)
-        # httpcore's pool raises on `from None`, so that only the context still says what happened.
-        hidden = following.__suppress_context__ and type(following).__module__ != "httpcore"
-        following = following.__cause__ or (None if hidden else following.__context__)
+        following = following.__cause__ or _context(following, around)
     return chain
+
+
+def _context(error: BaseException, around: Set[FrameType]) -> BaseException | None:
+    """What was being handled when this was raised, unless that happened before the exchange."""
+    # httpcore's pool raises on `from None`, so that only the context still says what happened.
+    if error.__suppress_context__ and type(error).__module__ != "httpcore":
+        return None
+    context = error.__context__
+    if context is None or context.__traceback__ is None:
+        return context
+    # A program that calls somebody else because a call has failed: who handles that error is
+    # whoever has called us.
+    return None if context.__traceback__.tb_frame in around else context
+
+
+def _frames_around(error: BaseException) -> Set[FrameType]:
+    """The frames that have called the one in which an error has arrived."""
+    traceback = error.__traceback__
+    frame = None if traceback is None else traceback.tb_frame.f_back
+    around = set()
+    while frame is not None:
+        around.add(frame)
+        frame = frame.f_back
+    return around
 
 
 def reason(error: BaseException) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import http.client
 import socket
 import ssl
+from collections.abc import Callable
 
 import aiohttp
 import httpcore
@@ -100,3 +101,54 @@ def test_a_chain_that_bites_its_tail_ends() -> None:
     error = OddError("x")
     error.__cause__ = error
     assert classify(error, True).flags == ()
+
+
+def refuse() -> None:
+    raise ConnectionRefusedError(111, "refused")
+
+
+def fail_late() -> None:
+    """As libraries do: one error out of another."""
+    try:
+        raise TimeoutError("late")
+    except OSError:
+        raise OddError("x")  # noqa: B904 - only the context says why
+
+
+def classified(exchange: Callable[[], None]) -> tuple[str, ...]:
+    """The flags that whoever stands around an exchange finds."""
+    try:
+        exchange()
+    except OddError as error:
+        return classify(error, True).flags
+    raise AssertionError("it does not fail")
+
+
+def test_what_the_program_was_handling_before_does_not_count() -> None:
+    """It calls another service because the first one has failed."""
+    assert classified(fail_late) == ("UT",)
+    try:
+        refuse()
+    except ConnectionRefusedError:
+        assert classified(fail_late) == ("UT",)
+
+
+def test_what_a_coroutine_was_handling_before_does_not_count() -> None:
+    async def late() -> None:
+        await asyncio.sleep(0)
+        fail_late()
+
+    async def exchange() -> tuple[str, ...]:
+        try:
+            await late()
+        except OddError as error:
+            return classify(error, True).flags
+        raise AssertionError("it does not fail")
+
+    async def main() -> None:
+        try:
+            refuse()
+        except ConnectionRefusedError:
+            assert await exchange() == ("UT",)
+
+    asyncio.run(main())
