@@ -55,6 +55,8 @@ class Inbound(Unrecorded):
     data: object = None
     # What the program sees of the baggage that arrived.
     baggage: object = None
+    # Whether a handler of `http.server` answers it by hand, which may be by calling an application.
+    by_hand = False
     _passive: Outbound | None = None
     # The request id is made when it is first needed: of one that arrived, or else of a random
     # number, with the digit of the trace reason in it.

@@ -67,6 +67,7 @@ class _Exchange:
                 setattr(handler.wfile, EXCHANGE, self)
                 self.counts = True
         self.inbound = inbound
+        inbound.by_hand = True
         self.before = CURRENT.get()
         CURRENT.set(context)
 

@@ -38,7 +38,8 @@ def call(
         if framework and environ[MARK].sends_data:
             environ[MARK].data = body
         return body
-    if SITE.off:
+    before = CURRENT.get()
+    if SITE.off or (before and _answers_for_a_handler(environ)):
         return application(environ, start_response)
     exchange: _Exchange | None = None
     try:
@@ -59,7 +60,6 @@ def call(
     if inbound is None:
         return application(environ, start_response)
 
-    before = CURRENT.get()
     CURRENT.set(context)
     try:
         if exchange is None:
@@ -87,6 +87,17 @@ def call(
     if data or _sent_by_server(body, environ):
         return body
     return (_SizedSteps if hasattr(kind, "__len__") else _Steps)(body, context)
+
+
+def _answers_for_a_handler(environ: Environ) -> bool:
+    """Whether a handler of `http.server` has called the application to answer its request."""
+    inbound = integration.served_call()
+    if inbound is None or not inbound.by_hand:
+        return False
+    # What it calls besides is a request of its own.
+    inbound.by_hand = False
+    environ[MARK] = inbound
+    return True
 
 
 def handed_over(application: Application) -> Application:

@@ -8,14 +8,16 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from socketserver import ThreadingMixIn
 from threading import Thread
+from typing import Any
 from xmlrpc.server import SimpleXMLRPCRequestHandler, SimpleXMLRPCServer
 
+import flask
 import pytest
 
 from tests.contract import agent, wire
 from tests.contract.agent import Spans
 from tests.contract.application import application
-from tests.contract.calls import PARENT, SAMPLED
+from tests.contract.calls import PARENT, SAMPLED, environ_of
 from tests.contract.http_server_application import Handler, serving
 from tests.contract.servers import werkzeug, wsgiref
 from tests.contract.wire import HOST, TIMEOUT
@@ -173,6 +175,41 @@ def test_servers_of_wsgi_that_stand_on_it_make_one_span(serve: object, spans: Sp
         assert wire.request(port, "/hello").body == b"hello"
         wire.request(port, "/hello")
         spans.exactly(2)
+
+
+class Bridge(Handler):
+    """Answers by calling an application, as small servers of a program's own do."""
+
+    def do_GET(self) -> None:
+        environ = environ_of(dict(SAMPLED), self.path)
+        chunks = shop(environ, self.start)
+        self.wfile.write(b"".join(chunks))
+
+    def start(self, status: str, headers: list[tuple[str, str]], *info: Any) -> Any:
+        self.send_response(int(status[:3]))
+        for name, value in headers:
+            self.send_header(name, value)
+        self.end_headers()
+        return self.wfile.write
+
+
+shop = flask.Flask("shop")
+
+
+@shop.route("/item/<name>")
+def item(name: str) -> str:
+    return f"item {name}"
+
+
+def test_an_application_that_a_handler_calls_makes_no_second_span(spans: Spans) -> None:
+    """The call has the application's route, the answer's status, and is of the request's trace."""
+    with serving(Bridge) as port:
+        for name in "ab":
+            reply = wire.request(port, f"/item/{name}", [*SAMPLED.items()])
+            assert reply.body == f"item {name}".encode()
+        first, second = spans.exactly(2)
+    assert (first["parent_id"], second["parent_id"]) == (PARENT, PARENT)
+    assert first["tags"]["http.status_code"] == "200"
 
 
 def test_the_response_tells_the_request_id_where_it_is_asked_to() -> None:
