@@ -16,7 +16,7 @@ from opentelemetry import trace
 from opentelemetry.trace import NonRecordingSpan, SpanContext
 
 from autotrace import context as ctx
-from autotrace import decorator, ids, propagation, provider, request_id, sampling
+from autotrace import ids, propagation, provider, request_id, response_headers, sampling
 from autotrace.call import Inbound, Outbound
 from autotrace.context import CALL, CURRENT, SPAN, Context, suppressed
 from autotrace.deciding import NOT_TRACED, SAMPLING, TEN_THOUSAND, Deciding
@@ -77,8 +77,8 @@ class Core(Deciding, Sending):
         }
         self.names = known_names(config, read)
         Sending.__init__(self, config, self._outbound_routes, self.names, tracer)
-        # What is kept of a response's headers, beside what no configuration need ask for.
-        self.response_names = frozenset((decorator.HEADER, *self._wanted.response))
+        self.response_names = response_headers.names(self._wanted)
+        self.response_names_raw = frozenset([name.encode() for name in self.response_names])
         self._tracer = tracer
         self._nothing = propagation.Planner((), frozenset(propagation.OWNER), ())
         self._excluded = _matcher(config.exclude)

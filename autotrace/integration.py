@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from autotrace import context, guard
+from autotrace import context, grpc_status, guard
 from autotrace.call import Inbound, Outbound
 from autotrace.carried import adopted, carried, environment, joined
 from autotrace.context import CALL, CURRENT, SPAN, Context
@@ -26,6 +26,7 @@ from autotrace.log_fields import NAMES as LOG_NAMES
 from autotrace.log_fields import NOTHING, Fields, fields
 from autotrace.log_fields import OTEL_NAMES as LOG_OTEL_NAMES
 from autotrace.patches import Patches
+from autotrace.response_headers import kept, kept_bytes
 from autotrace.signatures import is_signed
 from autotrace.span import CONSUMER
 
@@ -73,7 +74,8 @@ __all__ = (
     "makes_spans",
     "note",
     "parameters",
-    "response_names",
+    "response_headers",
+    "response_headers_raw",
     "raising",
     "routed",
     "serving",
@@ -82,7 +84,9 @@ __all__ = (
     "site",
     "story",
     "tell_grpc_status",
+    "tell_headers",
     "tell_route",
+    "tell_trailers",
     "tracer",
 )
 
@@ -435,17 +439,39 @@ def carry_baggage(key: str) -> None:
     context.BAGGAGE = key
 
 
+# Responses, of calls in either direction.
+
+
+def response_headers(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Those of a response's headers, or trailers, that somebody wants to know."""
+    return {} if _core is None else kept(pairs, _core.response_names)
+
+
+def response_headers_raw(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """The same of headers in bytes."""
+    return {} if _core is None else kept_bytes(pairs, _core.response_names_raw)
+
+
+def tell_headers(span: Span, headers: Mapping[str, str]) -> None:
+    """What was kept of the headers that a call is answered with."""
+    if headers:
+        grpc_status.note(span, headers)
+        span.response_headers = headers
+
+
+def tell_trailers(span: Span, trailers: Mapping[str, str]) -> None:
+    """What was kept of the trailers."""
+    if trailers:
+        grpc_status.note(span, trailers)
+        span.response_trailers = trailers
+
+
 # Outbound.
 
 
 def outbound(describe: Callable[[Subject], ClientRequest], subject: Subject) -> Outbound | None:
     """Begins an exchange on the wire; None when it is to be left as it is."""
     return None if _core is None else _core.outbound(describe, subject)
-
-
-def response_names() -> frozenset[str]:
-    """The lower-case names of response headers that outbound calls tell."""
-    return frozenset() if _core is None else _core.response_names
 
 
 def is_passive() -> bool:

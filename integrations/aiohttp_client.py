@@ -160,7 +160,8 @@ def _start(original: Callable[..., Any]) -> Callable[..., Any]:
         try:
             version = self.version
             protocol = f"HTTP/{version.major}.{version.minor}" if version else ""
-            outbound.answered(Response(self.status, protocol))
+            headers = integration.response_headers(self.headers.items())
+            outbound.answered(Response(self.status, protocol, headers=headers))
             # What follows an upgrade is another protocol.
             if self.closed or self.status == 101:
                 outbound.end()

@@ -14,6 +14,7 @@ from autotrace import integration
 from autotrace.facts import ClientRequest
 from autotrace.integration import Outbound, Patches
 from autotrace.integrations import grpc_outbound
+from autotrace.integrations.grpc_metadata import Metadata
 
 SITE = integration.site("grpc_aio_client")
 
@@ -72,7 +73,23 @@ def _failed(outbound: Outbound, error: BaseException) -> None:
 def _ended(outbound: Outbound, call: Any) -> None:
     try:
         status = call._status
-        canceled = call.is_locally_cancelled()
-        grpc_outbound.ended(outbound, int(status.code()), status.details() or "", canceled)
+        grpc_outbound.ended(
+            outbound,
+            int(status.code()),
+            status.details() or "",
+            call.is_locally_cancelled(),
+            _initial_metadata(call),
+            status.trailing_metadata(),
+        )
     except Exception as error:
         integration.failed(SITE, error)
+
+
+def _initial_metadata(call: Any) -> Metadata:
+    """That of a call that is over, of which there is no other way to ask: a coroutine."""
+    try:
+        call.initial_metadata().send(None)
+    except StopIteration as answer:
+        found: Metadata = answer.value
+        return found
+    return None

@@ -103,7 +103,14 @@ def _ended(outbound: Outbound, state: Any) -> None:
     try:
         code = state.code
         number = 2 if code is None else code.value[0]
-        grpc_outbound.ended(outbound, number, state.details or "", state.cancelled)
+        grpc_outbound.ended(
+            outbound,
+            number,
+            state.details or "",
+            state.cancelled,
+            state.initial_metadata,
+            state.trailing_metadata,
+        )
     except Exception as error:
         integration.failed(SITE, error)
 

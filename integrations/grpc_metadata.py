@@ -13,9 +13,11 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
+from autotrace import integration
 from autotrace.integration import Outbound
 
 Metadatum = tuple[Any, Any]
+Metadata = Iterable[Metadatum] | None
 
 _BINARY = "-bin"
 # One key outside of these, or one value with more than visible ASCII and blanks, and gRPC does not
@@ -29,7 +31,12 @@ def headers(metadata: Iterable[Metadatum]) -> list[tuple[str, str]]:
     return [pair if type(pair[1]) is str else (pair[0], _text(pair[1])) for pair in metadata]
 
 
-def replaced(metadata: Iterable[Metadatum] | None, outbound: Outbound) -> list[Metadatum]:
+def kept(metadata: Metadata) -> dict[str, str]:
+    """What somebody wants to know of the metadata of a response."""
+    return integration.response_headers(headers(metadata)) if metadata else {}
+
+
+def replaced(metadata: Metadata, outbound: Outbound) -> list[Metadatum]:
     """Metadata with the headers of an exchange, in place of all under the same keys.
 
     Keys are compared as they are: gRPC refuses those in upper case, and shall go on doing so. A

@@ -17,6 +17,7 @@ from autotrace.facts import (
 )
 from autotrace.integration import Outbound
 from autotrace.integrations import grpc_metadata
+from autotrace.integrations.grpc_metadata import Metadata
 
 _DEADLINE_EXCEEDED, _UNAVAILABLE = 4, 14
 # How gRPC says itself, in the details of UNAVAILABLE, that nobody answered. What servers say is
@@ -69,7 +70,14 @@ def put_on(args: tuple[Any, ...], kwargs: dict[str, Any], outbound: Outbound) ->
     return args
 
 
-def ended(outbound: Outbound, status: int, message: str, canceled: bool) -> None:
+def ended(
+    outbound: Outbound,
+    status: int,
+    message: str,
+    canceled: bool,
+    headers: Metadata = None,
+    trailers: Metadata = None,
+) -> None:
     """The call is over with this status, sent by the server or made up here."""
     span = outbound.span
     if span is None:
@@ -77,7 +85,9 @@ def ended(outbound: Outbound, status: int, message: str, canceled: bool) -> None
     integration.tell_grpc_status(span, status, message)
     failure = _failure(status, message, canceled)
     if failure is None:
-        outbound.answered(Response(200, "HTTP/2", _peer(span.request)))
+        peer, told = _peer(span.request), grpc_metadata.kept(headers)
+        outbound.answered(Response(200, "HTTP/2", peer, headers=told))
+        integration.tell_trailers(span, grpc_metadata.kept(trailers))
         outbound.end()
     else:
         outbound.failed(failure)

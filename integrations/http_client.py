@@ -135,12 +135,7 @@ def _getresponse(original: Callable[..., Any]) -> Callable[..., Any]:
         try:
             setattr(self, EXCHANGE, None)
             integration.note(outbound.span, "first_upstream_rx_byte_received")
-            wanted = integration.response_names()
-            headers = {
-                lower: value
-                for name, value in response.headers.raw_items()
-                if (lower := name.lower()) in wanted
-            }
+            headers = integration.response_headers(response.headers.raw_items())
             protocol = _VERSIONS.get(response.version, "")
             outbound.answered(Response(response.status, protocol, headers=headers))
             if response.isclosed():

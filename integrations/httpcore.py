@@ -58,7 +58,8 @@ def exchange(pool: Any, request: Any) -> Generator[Exchange | Answer, Any, None]
     protocol = response.extensions.get("http_version", b"").decode("latin-1")
     # What follows an upgrade is another protocol.
     body = None if response.status == 101 else response.stream
-    yield Answer(Response(response.status, protocol), body)
+    headers = integration.response_headers_raw(response.headers)
+    yield Answer(Response(response.status, protocol, headers=headers), body)
 
 
 _SCHEMES = {"ws": "http", "wss": "https"}

@@ -165,15 +165,10 @@ def _headers_received(original: Callable[..., Any]) -> Callable[..., Any]:
         try:
             outbound = _outbound(self)
             if outbound is not None and first_line.code != 100:
-                wanted = integration.response_names()
-                told = {name.lower(): value for name, value in headers.get_all()}
-                outbound.answered(
-                    Response(
-                        first_line.code,
-                        first_line.version,
-                        headers={name: told[name] for name in wanted if name in told},
-                    )
-                )
+                told = None
+                if outbound.span is not None:
+                    told = integration.response_headers(headers.get_all())
+                outbound.answered(Response(first_line.code, first_line.version, headers=told))
                 if first_line.code == _SWITCHING_PROTOCOLS:
                     _end(self)
         except Exception as error:

@@ -87,7 +87,10 @@ def _tell(pycurl: Any, curl: Any, outbound: Outbound, error: Any, words: str) ->
     address = ask(pycurl.PRIMARY_IP)
     peer = (address, ask(pycurl.PRIMARY_PORT)) if address else None
     protocol = _VERSIONS.get(ask(pycurl.INFO_HTTP_VERSION), "")
-    outbound.answered(Response(ask(pycurl.HTTP_CODE), protocol, peer))
+    headers = None
+    if outbound.span is not None:
+        headers = integration.response_headers(curl.info["headers"].get_all())
+    outbound.answered(Response(ask(pycurl.HTTP_CODE), protocol, peer, headers=headers))
     if error:
         flags = _FLAGS.get(error, (CONNECTION_TERMINATION,))
         if error == _TIME_IS_UP and peer is None:

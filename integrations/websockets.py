@@ -50,7 +50,7 @@ def handshake(
         response = getattr(error, "response", None)
         if response is None:
             raise
-    yield _answer(response.status_code, connection)
+    yield _answer(response.status_code, connection, response.headers)
 
 
 def old_handshake(
@@ -59,13 +59,14 @@ def old_handshake(
     """The same for the client that was the only one up to version 12."""
     try:
         yield Exchange(_request(wsuri), protocol)
-        status = 101
+        status, headers = 101, protocol.response_headers
     except Exception as error:
         # `InvalidStatusCode` and `RedirectHandshake`.
         status = getattr(error, "status_code", 302 if hasattr(error, "uri") else 0)
         if not status:
             raise
-    yield _answer(status, protocol)
+        headers = getattr(error, "headers", None)
+    yield _answer(status, protocol, headers)
 
 
 def _asked(protocol: Any) -> ClientRequest:
@@ -78,13 +79,14 @@ def _request(uri: Any) -> ClientRequest:
     return ClientRequest("GET", scheme, uri.host, uri.port, uri.resource_name)
 
 
-def _answer(status: int, connection: Any) -> Answer:
+def _answer(status: int, connection: Any, headers: Any) -> Answer:
     try:
         peer = connection.remote_address
     except OSError:
         # Who refuses hangs up at once.
         peer = None
-    return Answer(Response(status, "HTTP/1.1", peer), None)
+    told = None if headers is None else integration.response_headers(headers.raw_items())
+    return Answer(Response(status, "HTTP/1.1", peer, headers=told), None)
 
 
 def _send_request(original: Callable[..., None]) -> Callable[..., None]:

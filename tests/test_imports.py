@@ -31,6 +31,7 @@ LAYERS = (
         "wanted_headers",
         "known_names",
         "message_tags",
+        "response_headers",
     },
     {"call"},
     {"own_baggage", "deciding", "sending"},
@@ -42,7 +43,7 @@ LAYERS = (
 # Parts beside the layers, and all that each may know.
 BESIDE = {
     "integrations": {"facts", "headers", "integration", "integrations"},
-    "export": {"export", "forks", "span", "config", "guard"},
+    "export": {"export", "forks", "span", "config", "guard", "context", "propagation"},
     # The names of the integrations, to tell a misspelled one.
     "config": {"config", "program_name", "integrations", "envoy_config", "format_grammar"},
     "envoy_config": {"envoy_config", "config"},

@@ -79,7 +79,7 @@ class _Blocking:
             raise ValueError("boom")
         elif verb == "trailing":
             context.set_trailing_metadata((("t", "1"), ("t", "2"), ("t-bin", b"\xff")))
-            context.send_initial_metadata((("i", "1"),))
+            context.send_initial_metadata((("i", "1"), ("x-envoy-decorator-operation", "theirs")))
         elif verb == "wait":
             context.add_callback(self.service.left.release)
             assert self.service.left.acquire(timeout=PATIENCE)
@@ -128,7 +128,8 @@ class _Async:
             raise ValueError("boom")
         elif verb == "trailing":
             context.set_trailing_metadata((("t", "1"), ("t", "2"), ("t-bin", b"\xff")))
-            await context.send_initial_metadata((("i", "1"),))
+            told = ("x-envoy-decorator-operation", "theirs")
+            await context.send_initial_metadata((("i", "1"), told))
         elif verb == "wait":
             try:
                 await asyncio.sleep(PATIENCE)

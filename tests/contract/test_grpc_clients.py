@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -484,3 +485,17 @@ def test_nothing_binary_is_sent_unless_it_arrived(
     with agent.traced():
         within(lambda: one_call(client, target, kind), SAMPLED)
     assert sent and all(type(value) is str and key == key.lower() for key, value in sent[0])
+
+
+def test_names_and_tags_are_made_of_the_metadata_of_the_answer(
+    client: Client, server: Server, kind: str
+) -> None:
+    values = {"by": "%RESP(I)%", "first": "%TRAILER(T)%", "raw": "%TRAILER(T-BIN)%"}
+    tags = [{"tag": tag, "value": value} for tag, value in values.items()]
+    with agent.traced(custom_tags=json.dumps(tags)) as spans:
+        within(lambda: one_call(client, server.target, kind, "trailing"), UNSAMPLED)
+        assert spans == []
+        within(lambda: one_call(client, server.target, kind, "trailing"), SAMPLED)
+        span = client_span(spans, 3)
+    assert span["name"] == "theirs"
+    assert {tag: span["tags"][tag] for tag in values} == {"by": "1", "first": "1", "raw": "/w"}

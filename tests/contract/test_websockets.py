@@ -53,7 +53,11 @@ def echo(monkeypatch: pytest.MonkeyPatch) -> Iterator[Upstream]:
             return response
         return None
 
-    with serve(handle, HOST, 0, process_request=before) as server:
+    def after(connection: Any, request: Any, response: Any) -> None:
+        if request.path == "/named":
+            response.headers["X-Envoy-Decorator-Operation"] = "theirs"
+
+    with serve(handle, HOST, 0, process_request=before, process_response=after) as server:
         upstream = Upstream(server.socket.getsockname()[1])
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
@@ -142,3 +146,9 @@ def test_propagate_mode_hands_on(echo: Upstream) -> None:
     caused, uncaused = echo.arrivals
     assert (caused["x-request-id"], caused["b3"]) == ("order-7", "d")
     assert "x-request-id" not in uncaused
+
+
+@pytest.mark.parametrize("talk", [by_asyncio, by_thread, by_the_old_one])
+def test_a_handshake_is_named_as_the_callee_says(talk: Talk, echo: Upstream, spans: Spans) -> None:
+    talk(echo.url("/named"))
+    assert spans.one()["name"] == "theirs"

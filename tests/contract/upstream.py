@@ -141,7 +141,8 @@ class _Handler(socketserver.StreamRequestHandler):
 
     def _named(self, argument: str, method: str, upstream: Upstream) -> bool:
         """Tells what it calls its own span, as Envoy does."""
-        return self._write("200 OK", b"hello", f"X-Envoy-Decorator-Operation: {argument}")
+        name = f"X-Envoy-Decorator-Operation: {argument}"
+        return self._write("200 OK", b"hello", name, "X-Served-By: r1", "X-Served-By: r2")
 
     def _empty(self, argument: str, method: str, upstream: Upstream) -> bool:
         self.wfile.write(b"HTTP/1.1 204 No Content\r\n\r\n")
