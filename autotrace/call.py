@@ -155,7 +155,16 @@ class Outbound:
     above may hand its exchange down. `owned_above`: that layer ends it after a failure.
     """
 
-    __slots__ = ("initials", "known", "on_wire", "owned_above", "pairs", "replaced", "span")
+    __slots__ = (
+        "confined",
+        "initials",
+        "known",
+        "on_wire",
+        "owned_above",
+        "pairs",
+        "replaced",
+        "span",
+    )
 
     def __init__(
         self,
@@ -174,6 +183,8 @@ class Outbound:
         self.initials = initials
         self.on_wire = span is None
         self.owned_above = False
+        # Whether there may be something in it that not every host is told.
+        self.confined = False
 
     def beside(self, own: Iterable[tuple[str, str]]) -> Outbound:
         """The headers to send beside those that the program has set (lower-case names, values).
@@ -191,6 +202,14 @@ class Outbound:
             kept |= _TRACE
         pairs = [pair for pair in self.pairs if pair[0] not in kept]
         return Outbound(None, pairs, self.replaced - kept, self.initials, known)
+
+    def instead(self, pairs: Pairs, replaced: Set[str]) -> Outbound:
+        """The same exchange with other headers, in place of this one."""
+        made = Outbound(self.span, pairs, replaced, self.initials, self.known)
+        made.on_wire = self.on_wire
+        # It would be ended with this one.
+        self.span = None
+        return made
 
     def replaces(self, name: str) -> bool:
         """Whether a header of the program's, lower-case, is one that ours stand in place of."""

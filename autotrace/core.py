@@ -264,16 +264,23 @@ class Core(Deciding, Sending):
         if len(context) > 2 and suppressed(context):
             return None
         call = context.get(CALL)
+        request: ClientRequest | None = None
         if self.propagating:
-            return call.passive() if type(call) is Inbound else None
-        current = context.get(SPAN)
-        # By type: `isinstance` asks OpenTelemetry's abstract base class, in Python.
-        if current is call and type(call) is Inbound and not self._differs(call):
+            if type(call) is not Inbound:
+                return None
             outbound = call.passive()
         else:
-            outbound = self._asked(current, call, describe(subject))
-        if ctx.BAGGAGE:
-            outbound = with_own_baggage(outbound, context, call)
+            current = context.get(SPAN)
+            # By type: `isinstance` asks OpenTelemetry's abstract base class, in Python.
+            if current is call and type(call) is Inbound and not self._differs(call):
+                outbound = call.passive()
+            else:
+                request = describe(subject)
+                outbound = self._asked(current, call, request)
+            if ctx.BAGGAGE:
+                outbound = with_own_baggage(outbound, context, call)
+        if outbound.confined and self._outside is not None:
+            outbound = self._outside.fitted(outbound, request or describe(subject))
         return outbound
 
     def _differs(self, call: Inbound) -> bool:
@@ -391,7 +398,10 @@ class Core(Deciding, Sending):
         """The outbound side of what is not recorded."""
         if self.propagating:
             pairs = propagation.carry_all(call.known)
-            return Outbound(None, pairs, _NOTHING_ELSE, self._initials, call.known)
+            outbound = Outbound(None, pairs, _NOTHING_ELSE, self._initials, call.known)
+            if self._outside is not None:
+                outbound.confined = self._outside.confines(call.known)
+            return outbound
         identity.identify()
         return self._headers(identity, call, None, request)
 

@@ -34,11 +34,8 @@ def with_own_baggage(outbound: Outbound, context: Context, call: object) -> Outb
     text = _changed(call, entries)
     if text:
         pairs.append((BAGGAGE, text))
-    changed = Outbound(
-        outbound.span, pairs, outbound.replaced | {BAGGAGE}, outbound.initials, outbound.known
-    )
-    changed.on_wire = outbound.on_wire
-    outbound.span = None
+    changed = outbound.instead(pairs, outbound.replaced | {BAGGAGE})
+    changed.confined = True
     return changed
 
 

@@ -9,6 +9,7 @@ from autotrace.call import Inbound, Outbound, Pairs
 from autotrace.facts import ServerRequest
 from autotrace.known_names import initials
 from autotrace.operation import origin_form
+from autotrace.outside import Outside
 from autotrace.propagation import NOWHERE, Hop, baggage
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Sending:
         self._planner = _planner(config, tracer)
         self._service = config.service_name, config.node_id
         self._says_who = _says_who(config)
+        self._outside = Outside.from_config(config)
 
     def _headers(
         self,
@@ -65,6 +67,8 @@ class Sending:
         if self._says_who:
             pairs += self._says_who
         outbound = Outbound(span, pairs, plan.replaced, self._initials, known)
+        if self._outside is not None:
+            outbound.confined = self._outside.confines(known)
         if request is not None and self._outbound_routes:
             self._tell_route(outbound, self._outbound_route(call, request))
         return outbound

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 LAYERS = (
     # What stands alone.
     {"facts", "forks", "guard", "headers", "context", "ids", "signatures", "requirement", "patches"}
-    | {"import_hook", "program_name", "format_grammar"},
+    | {"import_hook", "program_name", "format_grammar", "hosts"},
     # The pure core.
     {"propagation", "request_id", "trust", "sampling", "provider", "operation", "tags"}
     | {"custom_tags", "span", "failure", "otel", "routes", "route_match", "runtime"}
@@ -34,6 +34,7 @@ LAYERS = (
         "response_headers",
     },
     {"call"},
+    {"outside"},
     {"own_baggage", "deciding", "sending"},
     {"core"},
     {"carried", "log_fields"},
@@ -45,7 +46,7 @@ BESIDE = {
     "integrations": {"facts", "headers", "integration", "integrations"},
     "export": {"export", "forks", "span", "config", "guard", "context", "propagation"},
     # The names of the integrations, to tell a misspelled one.
-    "config": {"config", "program_name", "integrations", "envoy_config", "format_grammar"},
+    "config": {"config", "program_name", "integrations", "envoy_config", "format_grammar", "hosts"},
     "envoy_config": {"envoy_config", "config"},
 }
 # What a layer may know beside: the pipeline is built when the first span ends.

@@ -91,6 +91,9 @@ LIGHTSTEP_MODE = values.names(("envoy", "lightstep", "b3", "trace_context"), ali
 OPENCENSUS_CONTEXT = values.names(
     ("trace_context", "grpc_trace_bin", "cloud_trace_context", "b3"), aliases={}
 )
+HOSTS = Kind(
+    "comma list of names, `*.` suffixes or address ranges, each with `:port` or not", values.hosts
+)
 FORMAT = Kind("Envoy's format string", values.format_string)
 PROTOCOL = choice("http/protobuf", "http/json", later=("grpc",))
 OTLP = "OTEL_EXPORTER_OTLP_"
@@ -253,6 +256,22 @@ class Config:
         (),
         Kind("comma list of header names", values.header_names),
         "Further request headers to carry along. Credentials only where they are spelled out.",
+    )
+    internal_hosts: tuple[str, ...] = setting(
+        (),
+        HOSTS,
+        "Hosts that get everything although they look public: baggage and forwarded headers go to "
+        "names without a dot, below `.svc`, `.local`, `.internal` and the like, and to private "
+        "addresses. Example: `*.example.com, orders.prod, 203.0.113.0/24:8443`.",
+    )
+    external_hosts: tuple[str, ...] = setting(
+        (), HOSTS, "Hosts that are outside, whatever they look like and whoever lists them inside."
+    )
+    external_headers: str = setting(
+        "ids",
+        choice("ids", "traceparent", "none", "all"),
+        "What hosts outside get: `ids` are all trace headers and the request id, without baggage "
+        "and forwarded headers.",
     )
     provider: str = setting(
         "standard",

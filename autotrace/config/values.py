@@ -175,6 +175,21 @@ def networks(value: object, complain: Complain) -> tuple[str, ...]:
     return tuple(ranges)
 
 
+def hosts(value: object, complain: Complain) -> tuple[str, ...]:
+    """Return rules that tell hosts, by name, suffix or address."""
+    from autotrace.hosts import parse  # as for custom tags
+
+    rules: list[str] = []
+    for item in as_items(value):
+        try:
+            parse(item)
+        except ValueError:
+            complain(f'"{item}" is left out: a host is api.example.com, *.example.com, 10.0.0.0/8.')
+        else:
+            rules.append(item)
+    return tuple(rules)
+
+
 def names(
     known: Sequence[str],
     *,
