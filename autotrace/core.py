@@ -261,9 +261,10 @@ class Core(Deciding, Sending):
         It is only described where somebody wants to know.
         """
         context = CURRENT.get()
-        if len(context) > 2 and suppressed(context):
-            return None
         call = context.get(CALL)
+        # A request's own context has two values, of which none is that wish.
+        if (call is None or len(context) > 2) and context and suppressed(context):
+            return None
         request: ClientRequest | None = None
         if self.propagating:
             if type(call) is not Inbound:

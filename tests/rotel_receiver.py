@@ -25,9 +25,10 @@ TRIES = 400
 
 
 class Rotel(NamedTuple):
-    """A running receiver: where to send, and where its copies arrive."""
+    """A running receiver: where to send over HTTP and gRPC, and where its copies arrive."""
 
     url: str
+    grpc_url: str
     copies: Collector
 
     def decoded(self, spans: int) -> list[tuple[Any, Any, Any]]:
@@ -70,7 +71,7 @@ def running_rotel(folder: Path) -> Iterator[Rotel]:
             )
         try:
             _wait_for(process, http, log)
-            yield Rotel(f"http://127.0.0.1:{http}", copies)
+            yield Rotel(f"http://127.0.0.1:{http}", f"http://127.0.0.1:{grpc}", copies)
         finally:
             process.terminate()
             process.wait(20)

@@ -354,6 +354,12 @@ def test_below_an_unsampled_call_the_program_gets_no_recorded_span() -> None:
     assert not call.is_recording()
 
 
+def test_who_suppresses_instrumentation_outside_of_requests_is_left_alone() -> None:
+    """As the worker of an exporter does."""
+    CURRENT.set(Context({"suppress_instrumentation": True}))
+    assert core().outbound(asked, None) is None
+
+
 def test_a_program_that_suppresses_instrumentation_is_left_alone() -> None:
     one = core()
     suppressing = Context({**serving(inbound(one)), "suppress_instrumentation": True})

@@ -264,11 +264,6 @@ def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
         ),
         ("AUTOTRACE_PROVIDER", "zipkn", "unknown; did you mean zipkin? standard is used."),
         (
-            "OTEL_EXPORTER_OTLP_PROTOCOL",
-            "grpc",
-            "not available in this version. http/protobuf is used.",
-        ),
-        (
             "AUTOTRACE_OTLP_ENDPOINT",
             "collector:4318",
             "an address with http:// or https:// is wanted, such as http://collector:4318. "

@@ -117,6 +117,37 @@ def test_datadog_beside_an_outbound_listener_is_read_as_written() -> None:
     assert {route["traffic_direction"] for route in routes} == {"OUTBOUND"}
 
 
+@pytest.mark.parametrize(
+    ("service", "endpoint"),
+    [
+        ("envoy_grpc: {cluster_name: otel}", "https://otel.example:4317"),
+        ("google_grpc: {target_uri: 'dns:///otel:4317'}", "http://otel:4317"),
+        (
+            "google_grpc: {target_uri: 'otel:4317', channel_credentials: {ssl_credentials: {}}}",
+            "https://otel:4317",
+        ),
+    ],
+)
+def test_a_grpc_service_is_sent_to_by_grpc(tmp_path: Path, service: str, endpoint: str) -> None:
+    at = "{socket_address: {address: otel.example, port_value: 4317}}"
+    tls = "type: STRICT_DNS, transport_socket: {name: envoy.transport_sockets.tls}"
+    more = "timeout: 2s, initial_metadata: [{key: x-token, value: abc}]"
+    text = tracer(
+        "OpenTelemetryConfig",
+        f"grpc_service: {{{service}, {more}}}",
+        cluster("otel", at, tls),
+    )
+    found, problems = understood(tmp_path, text)
+    assert problems == []
+    assert {name: value for name, value in found.items() if name.startswith("otlp")} == {
+        "otlp_protocol": "grpc",
+        # The path means nothing to gRPC.
+        "otlp_endpoint": f"{endpoint}/v1/traces",
+        "otlp_headers": {"x-token": "abc"},
+        "otlp_timeout": 2.0,
+    }
+
+
 def test_our_variables_win_over_the_file() -> None:
     environ = {"AUTOTRACE_RANDOM_SAMPLING": "1", "AUTOTRACE_ZIPKIN_ENDPOINT": "http://z/spans"}
     found, _ = loaded(FIXTURES / "envoy_zipkin.yaml", **environ)
@@ -602,18 +633,13 @@ NO_PORT = cluster("z", "{socket_address: {address: c}}")
         ),
         (
             tracer("OpenTelemetryConfig", "grpc_service: {envoy_grpc: {cluster_name: otel}}"),
-            "FILE:6 tracing.provider.typed_config.grpc_service: OTLP over gRPC (to the cluster "
-            "otel) is not available in this version; AUTOTRACE_OTLP_ENDPOINT gives the receiver's "
-            "address for OTLP over HTTP.",
+            "FILE:6 tracing.provider...envoy_grpc.cluster_name: the cluster otel is not in this "
+            "file, so the address is not known; AUTOTRACE_OTLP_ENDPOINT gives it.",
         ),
         (
-            tracer(
-                "OpenTelemetryConfig",
-                "grpc_service: {google_grpc: {target_uri: 'otel:4317'}}",
-            ),
-            "FILE:6 tracing.provider.typed_config.grpc_service: OTLP over gRPC (to otel:4317) is "
-            "not available in this version; AUTOTRACE_OTLP_ENDPOINT gives the receiver's address "
-            "for OTLP over HTTP.",
+            tracer("OpenTelemetryConfig", "grpc_service: {timeout: 1s}"),
+            "FILE:6 tracing.provider.typed_config.grpc_service: no envoy_grpc or google_grpc, so "
+            "the address is not known; AUTOTRACE_OTLP_ENDPOINT gives it.",
         ),
         (
             tracer(

@@ -245,10 +245,9 @@ def test_a_proxy_config_is_read_where_it_stands(
             "FILE:1 extensionProviders[0].zipkin.ports: no such field; did you mean port?",
         ),
         (
-            mesh(f"opentelemetry: {{{AT}}}"),
-            "FILE:1 extensionProviders[0].opentelemetry: OTLP over gRPC (to b.c:80) is not "
-            "available in this version; AUTOTRACE_OTLP_ENDPOINT gives the receiver's address for "
-            "OTLP over HTTP.",
+            mesh("opentelemetry: {service: b.c}"),
+            "FILE:1 extensionProviders[0].opentelemetry: no service and port, so the address is "
+            "not known; AUTOTRACE_OTLP_ENDPOINT gives it.",
         ),
         (
             mesh(f"datadog: {{{AT}}}"),

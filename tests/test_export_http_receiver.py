@@ -13,8 +13,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 
 from autotrace import guard
 from autotrace.config import Config
-from autotrace.export import http_receiver, retry
-from autotrace.export.http_receiver import HttpReceiver, bodies, open_otlp, open_zipkin
+from autotrace.export import attempts, retry
+from autotrace.export.batches import bodies
+from autotrace.export.http_receiver import HttpReceiver, open_otlp, open_zipkin
 from autotrace.export.receiver import Outcome, Patience
 from autotrace.export.resource import Resource
 from autotrace.export.retry import TRIES
@@ -32,7 +33,7 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         pauses.append(retry.pause(attempt, retry_after, now, chance))
         return 0.0
 
-    monkeypatch.setattr(http_receiver, "pause", noted)
+    monkeypatch.setattr(attempts, "pause", noted)
     monkeypatch.setattr(guard, "_said", {})
     return pauses
 
@@ -183,18 +184,24 @@ def encode(spans: Sequence[Span], resource: Resource) -> bytes:
 
 def test_a_body_that_is_too_long_is_halved() -> None:
     made = list(bodies(encode, numbered(10), RESOURCE, 3))
-    assert [len(body) for body, _ in made] == [count for _, count in made] == [2, 3, 2, 3]
+    assert [len(body) for body, _ in made] == [len(part) for _, part in made] == [2, 3, 2, 3]
 
 
 def test_a_single_span_that_is_too_long_is_sent_all_the_same() -> None:
-    assert list(bodies(encode, numbered(1), RESOURCE, 0)) == [(b"x", 1)]
+    spans = numbered(1)
+    assert list(bodies(encode, spans, RESOURCE, 0)) == [(b"x", spans)]
 
 
 def test_a_span_that_cannot_be_encoded_loses_only_itself() -> None:
     spans = numbered(8)
     spans[2] = make_span("bad")
     made = list(bodies(encode, spans, RESOURCE, 100))
-    assert made == [(b"xx", 2), (b"", 1), (b"x", 1), (b"xxxx", 4)]
+    assert [(body, len(part)) for body, part in made] == [
+        (b"xx", 2),
+        (b"", 1),
+        (b"x", 1),
+        (b"xxxx", 4),
+    ]
 
 
 def test_large_zipkin_messages_are_split() -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import shutil
 import socket
-import subprocess
 import tempfile
 import threading
 from pathlib import Path
@@ -13,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from autotrace.export.sender import Sender
+from tests.export_certificate import make_certificate
 from tests.export_server import Reply, black_hole, collecting, refusing_url
 
 
@@ -184,15 +183,7 @@ def test_a_unix_socket() -> None:
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     """A certificate for 127.0.0.1 that signs itself, and its key."""
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is missing: TLS was not tried")
-    folder = tmp_path_factory.mktemp("tls")
-    made, key = str(folder / "certificate.pem"), str(folder / "key.pem")
-    words = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
-    alternative = ["-addext", "subjectAltName=IP:127.0.0.1"]
-    command = ["openssl", *words.split(), *alternative, "-keyout", key, "-out", made]
-    subprocess.run(command, check=True, capture_output=True)
-    return made, key
+    return make_certificate(tmp_path_factory.mktemp("tls"))
 
 
 def test_a_server_whose_certificate_is_trusted(certificate: tuple[str, str]) -> None:

@@ -95,7 +95,7 @@ HOSTS = Kind(
     "comma list of names, `*.` suffixes or address ranges, each with `:port` or not", values.hosts
 )
 FORMAT = Kind("Envoy's format string", values.format_string)
-PROTOCOL = choice("http/protobuf", "http/json", later=("grpc",))
+PROTOCOL = choice("http/protobuf", "http/json", "grpc")
 OTLP = "OTEL_EXPORTER_OTLP_"
 TRACES = "OTEL_EXPORTER_OTLP_TRACES_"
 
@@ -145,6 +145,12 @@ class Config:
         (),
         Kind("comma list of names or globs", values.integrations),
         "Libraries that are left alone; their names are in [integrations](integrations.md).",
+    )
+    otel_instrumentors: tuple[str, ...] = setting(
+        ("auto",),
+        Kind("`auto`, `none` or a comma list of names", values.instrumentors),
+        "OpenTelemetry's instrumentors of databases, caches and queues to load where they are "
+        "installed: all (`auto`), none, or those named. Programs that load one themselves still can.",
     )
     children: str = setting(
         "inherit",
@@ -397,14 +403,15 @@ class Config:
     otlp_endpoint: str = setting(
         "http://localhost:4318/v1/traces",
         Kind("address", values.otlp_address),
-        "Receiver of OTLP over HTTP; `/v1/traces` is added where there is no path. "
-        "`OTEL_EXPORTER_OTLP_ENDPOINT` always gets it, `..._TRACES_ENDPOINT` never.",
+        "Receiver of OTLP; over HTTP `/v1/traces` is added where there is no path. "
+        "`OTEL_EXPORTER_OTLP_ENDPOINT` always gets it, `..._TRACES_ENDPOINT` never. Over gRPC, "
+        "which has no path, the default is `http://localhost:4317`; `https` means TLS.",
         otel={f"{OTLP}ENDPOINT": values.otlp_base, f"{TRACES}ENDPOINT": values.url},
     )
     otlp_protocol: str = setting(
         "http/protobuf",
         PROTOCOL,
-        "Encoding of OTLP.",
+        "Encoding and carrier of OTLP; `grpc` is protobuf over gRPC, and needs grpcio.",
         otel=(f"{OTLP}PROTOCOL", f"{TRACES}PROTOCOL"),
     )
     otlp_headers: dict[str, str] = setting(
@@ -524,7 +531,12 @@ def _with_sampler_argument_in_use(environ: dict[str, str]) -> dict[str, str]:
 def _grpc_port(config: Config) -> list[Problem]:
     """Return what to say where the address is a collector's gRPC port, which speaks no HTTP."""
     address = config.otlp_endpoint.partition("://")[2].partition("/")[0]
-    if "otlp" not in config.exporter or not address.endswith(":4317"):
+    if "otlp" not in config.exporter or config.otlp_protocol == "grpc":
         return []
-    message = "4317 is the port of OTLP over gRPC; OTLP over HTTP is commonly on 4318."
+    if not address.endswith(":4317"):
+        return []
+    message = (
+        "4317 is the port of OTLP over gRPC, and OTLP over HTTP is commonly on 4318; "
+        "AUTOTRACE_OTLP_PROTOCOL=grpc speaks gRPC."
+    )
     return [Problem(config.sources["otlp_endpoint"], config.otlp_endpoint, message)]

@@ -175,6 +175,15 @@ def networks(value: object, complain: Complain) -> tuple[str, ...]:
     return tuple(ranges)
 
 
+def instrumentors(value: object, complain: Complain) -> tuple[str, ...]:
+    """Return names of OpenTelemetry's instrumentors, `auto` standing for all."""
+    from autotrace.integrations import OTEL_INSTRUMENTORS
+
+    parse = names((*OTEL_INSTRUMENTORS, "auto"), aliases={}).parse
+    found: tuple[str, ...] = parse(value, complain)
+    return found
+
+
 def hosts(value: object, complain: Complain) -> tuple[str, ...]:
     """Return rules that tell hosts, by name, suffix or address."""
     from autotrace.hosts import parse  # as for custom tags

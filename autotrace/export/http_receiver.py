@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from autotrace.export import batches
+from autotrace.export.attempts import attempt
+from autotrace.export.judges import partial_success, sent
 from autotrace.export.receiver import Outcome, Patience
-from autotrace.export.retry import TRIES, pause
 from autotrace.export.sender import Answer, Sender
-from autotrace.guard import failed, log_once, site
 
 if TYPE_CHECKING:
     from autotrace.config import Config
+    from autotrace.export.batches import Encode
+    from autotrace.export.judges import Judge
+    from autotrace.export.receiver import Receiver
     from autotrace.export.resource import Resource
     from autotrace.span import Span
-
-    Encode = Callable[[Sequence[Span], Resource], bytes]
-    Rejected = Callable[[bytes], tuple[int, str]]
 
 # Statuses after which the same body may be accepted later.
 OTLP_RETRIED = frozenset({429, 502, 503, 504})
@@ -32,6 +31,11 @@ OTLP_LIMIT = 4_000_000
 ZIPKIN_LIMIT = 500_000
 
 
+def no_headers(spans: Sequence[Span]) -> Mapping[str, str]:
+    """Nothing that depends on what is sent."""
+    return {}
+
+
 class HttpReceiver:
     """Sends batches to one address until they are accepted, refused or given up."""
 
@@ -43,8 +47,9 @@ class HttpReceiver:
         content_type: str,
         retried: Collection[int],
         limit: int,
-        rejected: Rejected | None = None,
+        judge: Judge = sent,
         accepted: Collection[int] = ACCEPTED,
+        headers: Callable[[Sequence[Span]], Mapping[str, str]] = no_headers,
     ) -> None:
         self._sender = sender
         self._encode = encode
@@ -52,55 +57,37 @@ class HttpReceiver:
         self._content_type = content_type
         self._retried = retried
         self._limit = limit
-        self._rejected = rejected
+        self._judge = judge
         self._accepts = accepted
+        self._headers = headers
 
     def deliver(self, spans: Sequence[Span], patience: Patience) -> Outcome:
         """Sends the spans, in as many requests as their size needs."""
-        total = Outcome()
-        for body, count in bodies(self._encode, spans, self._resource, self._limit):
-            total = total.plus(
-                self._send(body, count, patience)
-                if body
-                else Outcome(failed=count, problem="a span cannot be encoded")
-            )
-        return total
+
+        def send(body: bytes, part: Sequence[Span]) -> Outcome:
+            return self._send(body, part, patience)
+
+        return batches.deliver(self._encode, spans, self._resource, self._limit, send)
 
     def close(self) -> None:
         """Closes the connection."""
         self._sender.close()
 
-    def _send(self, body: bytes, count: int, patience: Patience) -> Outcome:
-        for attempt in range(TRIES):
-            answer = self._sender.post(body, self._content_type, patience.left())
-            if answer.status in self._accepts:
-                return self._accepted(answer, count)
-            if answer.status and answer.status not in self._retried:
-                break
-            # At the end of the program nobody waits for a receiver that is not there.
-            if attempt + 1 == TRIES or (answer.refused and patience.leaving):
-                break
-            chance = int.from_bytes(os.urandom(2), "big") / 65536
-            if not patience.pause(pause(attempt, answer.retry_after, time.time(), chance)):
-                break
-        return Outcome(failed=count, problem=self._problem(answer))
+    def _send(self, body: bytes, spans: Sequence[Span], patience: Patience) -> Outcome:
+        headers = self._headers(spans)
 
-    def _accepted(self, answer: Answer, count: int) -> Outcome:
-        if self._rejected is None or not answer.body:
-            return Outcome(sent=count)
-        try:
-            dropped, reason = self._rejected(answer.body)
-        except Exception:
-            # An answer that is not what the protocol says; the status counts.
-            return Outcome(sent=count)
-        address = self._sender.address
-        if dropped:
-            dropped = min(dropped, count)
-            problem = f"{address} refused some: {reason}"
-            return Outcome(sent=count - dropped, dropped=dropped, problem=problem)
-        if reason:
-            log_once(f"{address} warned", "warning", f"{address} says: {reason}", every=300.0)
-        return Outcome(sent=count)
+        def post(seconds: float) -> Answer:
+            return self._sender.post(body, self._content_type, seconds, headers)
+
+        answer = attempt(post, self._again, patience)
+        if answer.status not in self._accepts:
+            return Outcome(failed=len(spans), problem=self._problem(answer))
+        return self._judge(answer.body, len(spans), self._sender.address)
+
+    def _again(self, answer: Answer) -> bool:
+        if answer.status in self._accepts:
+            return False
+        return not answer.status or answer.status in self._retried
 
     def _problem(self, answer: Answer) -> str:
         if not answer.status:
@@ -110,29 +97,13 @@ class HttpReceiver:
         return f"{self._sender.address} answered {answer.status}{said}"
 
 
-def bodies(
-    encode: Encode, spans: Sequence[Span], resource: Resource, limit: int
-) -> Iterator[tuple[bytes, int]]:
-    """Bodies of at most `limit` bytes with their number of spans; empty where one cannot be made.
-
-    What is too long or cannot be encoded is halved, until the span in question is alone.
-    """
-    body = b""
-    try:
-        body = encode(spans, resource)
-    except Exception as error:
-        if len(spans) == 1:
-            failed(site("export.encode:span"), error)
-    if len(spans) > 1 and not 0 < len(body) <= limit:
-        half = len(spans) // 2
-        yield from bodies(encode, spans[:half], resource, limit)
-        yield from bodies(encode, spans[half:], resource, limit)
-    else:
-        yield body, len(spans)
-
-
-def open_otlp(config: Config, resource: Resource) -> HttpReceiver:
+def open_otlp(config: Config, resource: Resource) -> Receiver:
     """The configured OTLP receiver."""
+    if config.otlp_protocol == "grpc":
+        # Loads grpcio, which costs 150 ms and 18 MB.
+        from autotrace.export import otlp_grpc
+
+        return otlp_grpc.open_receiver(config, resource)
     sender = Sender(
         config.otlp_endpoint,
         config.otlp_headers,
@@ -153,7 +124,15 @@ def open_otlp(config: Config, resource: Resource) -> HttpReceiver:
         from autotrace.export import otlp
 
         encode, content_type, rejected = otlp.encode, otlp.CONTENT_TYPE, otlp.rejected
-    return HttpReceiver(sender, encode, resource, content_type, OTLP_RETRIED, OTLP_LIMIT, rejected)
+    return HttpReceiver(
+        sender,
+        encode,
+        resource,
+        content_type,
+        OTLP_RETRIED,
+        OTLP_LIMIT,
+        partial_success(rejected),
+    )
 
 
 def open_zipkin(config: Config, resource: Resource) -> HttpReceiver:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # An answer is a few bytes of protobuf or a reason; more is read by nobody.
 ANSWER_LIMIT = 65536
+NO_HEADERS: Mapping[str, str] = {}
 
 
 class Answer(NamedTuple):
@@ -63,16 +64,31 @@ class Sender:
 
         self._connection: http.client.HTTPConnection | None = None
 
-    def post(self, body: bytes, content_type: str, seconds: float) -> Answer:
+    def post(
+        self,
+        body: bytes,
+        content_type: str,
+        seconds: float,
+        headers: Mapping[str, str] = NO_HEADERS,
+    ) -> Answer:
         """Sends the body and reads the answer, within the seconds and the configured time-out."""
         deadline = monotonic() + min(seconds, self._timeout)
         if self._compress:
             squeeze = zlib.compressobj(1, zlib.DEFLATED, 31)
             body = squeeze.compress(body) + squeeze.flush()
+        return self._request("POST", body, {"Content-Type": content_type, **headers}, deadline)
+
+    def get(self, seconds: float) -> Answer:
+        """Reads what is there, within the seconds and the configured time-out."""
+        return self._request("GET", None, NO_HEADERS, monotonic() + min(seconds, self._timeout))
+
+    def _request(
+        self, method: str, body: bytes | None, headers: Mapping[str, str], deadline: float
+    ) -> Answer:
         while True:
             was_open = self._connection is not None and self._connection.sock is not None
             try:
-                return self._exchange(body, content_type, deadline)
+                return self._exchange(method, body, headers, deadline)
             except (OSError, http.client.HTTPException) as error:
                 self.close()
                 # A kept connection that the server has closed meanwhile says nothing about it.
@@ -87,10 +103,11 @@ class Sender:
             self._connection.close()
             self._connection = None
 
-    def _exchange(self, body: bytes, content_type: str, deadline: float) -> Answer:
+    def _exchange(
+        self, method: str, body: bytes | None, headers: Mapping[str, str], deadline: float
+    ) -> Answer:
         connection = self._connect(_left(deadline))
-        headers = {**self._headers, "Content-Type": content_type, **_not_sampled()}
-        connection.request("POST", self._path, body, headers)
+        connection.request(method, self._path, body, {**self._headers, **headers, **not_sampled()})
         # The time-out of a socket is for each operation on it, ours for all of them.
         connection.sock.settimeout(_left(deadline))
         response = connection.getresponse()
@@ -159,7 +176,7 @@ def _left(deadline: float) -> float:
     return left
 
 
-def _not_sampled() -> dict[str, str]:
+def not_sampled() -> dict[str, str]:
     """Context that no sidecar or server on the way shall record.
 
     From the system's randomness: drawing from `random` would change what a seeded program draws.

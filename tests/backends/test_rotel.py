@@ -36,6 +36,8 @@ WAYS = [
     ("http/protobuf", "none"),
     ("http/json", "gzip"),
     ("http/json", "none"),
+    ("grpc", "gzip"),
+    ("grpc", "none"),
 ]
 
 
@@ -51,7 +53,8 @@ def test_everything_a_span_has_arrives(rotel: Rotel, protocol: str, compression:
         links=[Link(TRACE_ID, PARENT_ID, "b=2", {"why": "batch"})],
     )
     config = Config(
-        otlp_endpoint=f"{rotel.url}/v1/traces",
+        otlp_endpoint=rotel.grpc_url if protocol == "grpc" else f"{rotel.url}/v1/traces",
+        sources={"otlp_endpoint": "AUTOTRACE_OTLP_ENDPOINT"},
         otlp_protocol=protocol,
         otlp_compression=compression,
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from autotrace.envoy_config.istio import service
 from autotrace.envoy_config.message import Message, fields, items, within
 from autotrace.envoy_config.reading import no_address
-from autotrace.envoy_config.tracers.opentelemetry import grpc_is_missing
+from autotrace.envoy_config.tracers.opentelemetry import by_grpc
 from autotrace.envoy_config.tracers.receiver import send_to, take_timeout
 from autotrace.envoy_config.tracers.zipkin import TRACE_CONTEXT_OPTION, trace_context_option
 from autotrace.envoy_config.values import boolean, choice, take, text_of, whole
@@ -120,8 +120,10 @@ def opentelemetry(node: Node, tls: Hosts, reading: Reading) -> None:
         service.headers(http.get("headers"), "otlp", reading)
     else:
         grpc = within(given, "grpc", GRPC, reading)
+        otlp_by_grpc(given.get("grpc", node), service.base(at, tls) if at else "", reading)
         service.headers(grpc.get("initial_metadata"), "otlp", reading)
-        grpc_is_missing(given.get("grpc", node), at, reading)
+        if "timeout" in grpc:
+            take_timeout(grpc["timeout"], "otlp", reading)
     if "dynatrace_sampler" in given:
         reading.problem(
             given["dynatrace_sampler"],
@@ -130,6 +132,15 @@ def opentelemetry(node: Node, tls: Hosts, reading: Reading) -> None:
             setting="random_sampling",
         )
     _max_tag_length(given, reading)
+
+
+def otlp_by_grpc(node: Node, base: str, reading: Reading) -> None:
+    """Take OTLP over gRPC to an address, if that is known."""
+    by_grpc(node, reading)
+    if base:
+        reading.set("otlp_endpoint", base, node)
+    else:
+        no_address(node, NO_SERVICE, "otlp_endpoint", reading)
 
 
 def datadog(node: Node, tls: Hosts, reading: Reading) -> None:
@@ -152,7 +163,8 @@ def lightstep(node: Node, tls: Hosts, reading: Reading) -> None:
     given = fields(node, LIGHTSTEP, reading)
     reading.set("provider", "opentelemetry", node)
     send_to("otlp", node, reading)
-    grpc_is_missing(node, service.address(given, reading), reading)
+    at = service.address(given, reading)
+    otlp_by_grpc(node, service.base(at, tls) if at else "", reading)
     _max_tag_length(given, reading)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from autotrace.envoy_config import reasons, runtime
 from autotrace.envoy_config.istio import providers, service
 from autotrace.envoy_config.message import Message, camel, fields
-from autotrace.envoy_config.tracers.opentelemetry import grpc_is_missing
 from autotrace.envoy_config.tracers.receiver import send_to
 from autotrace.envoy_config.values import boolean, share, take, text, text_of, whole
 
@@ -130,7 +129,9 @@ def _datadog(node: Node, is_tls: bool, reading: Reading) -> None:
 def _lightstep(node: Node, is_tls: bool, reading: Reading) -> None:
     reading.set("provider", "opentelemetry", node)
     send_to("otlp", node, reading)
-    grpc_is_missing(node, _address(node, reading), reading)
+    at = _address(node, reading)
+    base = f"{'https' if is_tls else 'http'}://{at}" if at else ""
+    providers.otlp_by_grpc(node, base, reading)
 
 
 def _open_census_agent(node: Node, is_tls: bool, reading: Reading) -> None:

@@ -48,10 +48,10 @@ def read(node: Node, clusters: Clusters, reading: Reading) -> None:
     if "http_service" in given:
         http_service(given["http_service"], "otlp", clusters, reading)
     elif "grpc_service" in given:
-        service = given["grpc_service"]
-        grpc_is_missing(service, grpc_service(service, "otlp", clusters, reading), reading)
+        by_grpc(given["grpc_service"], reading)
+        grpc_service(given["grpc_service"], "otlp", clusters, reading)
     else:
-        no_address(node, "no http_service", "otlp_endpoint", reading)
+        no_address(node, "no http_service or grpc_service", "otlp_endpoint", reading)
     take(reading, given, "service_name", text)
     take(reading, given, "max_cache_size", whole, "max_queue_size")
     if "resource_detectors" in given:
@@ -62,15 +62,9 @@ def read(node: Node, clusters: Clusters, reading: Reading) -> None:
             reading.set("opentelemetry_sampler", found, given["sampler"])
 
 
-def grpc_is_missing(node: Node, at: str, reading: Reading) -> None:
-    """Say that OTLP goes over HTTP only, and what to do about it."""
-    where = f" (to {at})" if at else ""
-    reading.problem(
-        node,
-        f"OTLP over gRPC{where} is not available in this version; AUTOTRACE_OTLP_ENDPOINT gives "
-        "the receiver's address for OTLP over HTTP.",
-        setting="otlp_endpoint",
-    )
+def by_grpc(node: Node, reading: Reading) -> None:
+    """Have OTLP go over gRPC."""
+    reading.set("otlp_protocol", "grpc", node)
 
 
 def _detectors(node: Node, reading: Reading) -> None:

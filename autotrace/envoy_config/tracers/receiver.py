@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from autotrace.envoy_config import reasons
 from autotrace.envoy_config.message import Message, fields, items
+from autotrace.envoy_config.reading import no_address
 from autotrace.envoy_config.values import seconds, text, text_of
 
 TYPE_CHECKING = False
@@ -39,12 +40,18 @@ ENVOY_GRPC = Message(
 )
 GOOGLE_GRPC = Message(
     "GoogleGrpc",
-    "target_uri",
+    "target_uri channel_credentials",
     {
-        reasons.CONNECTIONS: "channel_credentials channel_credentials_plugin call_credentials "
+        reasons.CONNECTIONS: "channel_credentials_plugin call_credentials "
         "call_credentials_plugin stat_prefix credentials_factory_name config "
         "per_stream_buffer_limit_bytes channel_args",
     },
+)
+
+CHANNEL_CREDENTIALS = Message(
+    "ChannelCredentials",
+    "ssl_credentials",
+    {reasons.CONNECTIONS: "google_default local_credentials"},
 )
 
 
@@ -96,25 +103,35 @@ def _http_uri(node: Node, exporter: str, clusters: Clusters, reading: Reading) -
         take_timeout(given["timeout"], exporter, reading)
 
 
-def grpc_service(node: Node, exporter: str, clusters: Clusters, reading: Reading) -> str:
-    """Return the address of a GrpcService, or what it is called; takes headers and timeout."""
+def grpc_service(node: Node, exporter: str, clusters: Clusters, reading: Reading) -> None:
+    """Take address, metadata and timeout of a GrpcService for an exporter."""
     given = fields(node, GRPC_SERVICE, reading)
-    if exporter in AVAILABLE:
-        take_headers(items(given.get("initial_metadata"), reading), exporter, reading)
-        if "timeout" in given:
-            take_timeout(given["timeout"], exporter, reading)
+    setting = f"{exporter}_endpoint"
+    take_headers(items(given.get("initial_metadata"), reading), exporter, reading)
+    if "timeout" in given:
+        take_timeout(given["timeout"], exporter, reading)
     if "envoy_grpc" in given:
         name = fields(given["envoy_grpc"], ENVOY_GRPC, reading).get("cluster_name")
-        if name is None:
-            return ""
-        if clusters.knows(name.content):
-            base = clusters.base(name, reading, f"{exporter}_endpoint")
-            return base.partition("://")[2]
-        return f"the cluster {name.content}"
-    if "google_grpc" in given:
-        target = fields(given["google_grpc"], GOOGLE_GRPC, reading).get("target_uri")
-        return (text(target, reading) or "") if target else ""
-    return ""
+        base = clusters.base(name, reading, setting) if name else ""
+    elif "google_grpc" in given:
+        base = _google_grpc(given["google_grpc"], reading)
+    else:
+        base = ""
+        no_address(node, "no envoy_grpc or google_grpc", setting, reading)
+    if base:
+        reading.set(setting, base, node)
+
+
+def _google_grpc(node: Node, reading: Reading) -> str:
+    given = fields(node, GOOGLE_GRPC, reading)
+    target = text_of(given, "target_uri", reading) or ""
+    credentials = given.get("channel_credentials")
+    is_tls = credentials is not None and "ssl_credentials" in fields(
+        credentials, CHANNEL_CREDENTIALS, reading
+    )
+    # The names that gRPC resolves by DNS, with or without saying so.
+    authority = target.removeprefix("dns:").lstrip("/")
+    return f"{'https' if is_tls else 'http'}://{authority}" if authority else ""
 
 
 def take_headers(nodes: list[Node], exporter: str, reading: Reading) -> None:

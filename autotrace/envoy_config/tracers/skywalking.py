@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from autotrace.envoy_config.clusters import Clusters
 from autotrace.envoy_config.message import Message, fields, within
-from autotrace.envoy_config.tracers.receiver import grpc_service, send_to
+from autotrace.envoy_config.tracers.receiver import send_to
 from autotrace.envoy_config.values import take, text, whole
 
 TYPE_CHECKING = False
@@ -27,9 +27,7 @@ def read(node: Node, clusters: Clusters, reading: Reading) -> None:
     """Take the settings of a SkyWalkingConfig."""
     given = fields(node, CONFIG, reading)
     reading.set("provider", "skywalking", node)
-    service = given.get("grpc_service")
-    at = grpc_service(service, "skywalking", clusters, reading) if service else ""
-    send_to("skywalking", node, reading, "SkyWalking", at)
+    send_to("skywalking", node, reading, "SkyWalking")
     client = within(given, "client_config", CLIENT, reading)
     take(reading, client, "service_name", text)
     take(reading, client, "instance_name", text, "node_id")

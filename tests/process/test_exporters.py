@@ -1,0 +1,55 @@
+"""A Flask program under `autotrace-run`, with each exporter: its spans arrive with their ids."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from tests.export_grpc_server import Called, collecting_grpc
+from tests.process.flask_hops import PROGRAM, TRACEPARENT, Hop, assert_one_story
+from tests.process.processes import Run
+
+# From 3.12 on Python warns where a program with a second thread forks.
+PYTHON = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", PROGRAM]
+KINDS = ("unspecified", "internal", "server", "client", "producer", "consumer")
+
+
+def done(launch: Run, variables: dict[str, str], *words: str) -> None:
+    """Runs the program, which must end well and say nothing of its own."""
+    ran = launch([*PYTHON, *words], {"ARRIVES": TRACEPARENT, **variables})
+    said = [line for line in ran.stderr.splitlines() if '" 200 -' not in line]
+    assert (ran.returncode, ran.stdout, said) == (0, "done\n", [])
+
+
+def otlp_hops(calls: Sequence[Called]) -> list[Hop]:
+    """The spans in OTLP's requests."""
+    return [
+        Hop(
+            span.trace_id.hex(),
+            span.span_id.hex(),
+            span.parent_span_id.hex(),
+            KINDS[span.kind],
+        )
+        for call in calls
+        for group in ExportTraceServiceRequest.FromString(call.message).resource_spans
+        for scope in group.scope_spans
+        for span in scope.spans
+    ]
+
+
+@pytest.mark.parametrize("words", [(), ("fork",)])
+def test_otlp_over_grpc(launch: Run, words: tuple[str, ...]) -> None:
+    with collecting_grpc() as collector:
+        variables = {
+            "AUTOTRACE_EXPORTER": "otlp",
+            "AUTOTRACE_OTLP_PROTOCOL": "grpc",
+            "AUTOTRACE_OTLP_ENDPOINT": collector.url,
+        }
+        done(launch, variables, *words)
+        hops = otlp_hops(collector.so_far())
+    for part in range(0, len(hops), 3):
+        assert_one_story(hops[part : part + 3])
+    assert len(hops) == (6 if words else 3)
