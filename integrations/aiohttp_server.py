@@ -166,8 +166,11 @@ def _write_headers(
         try:
             call = None if SITE.off else integration.served_call()
             if call is not None:
-                if call.span is not None:
-                    call.span.status = self.status
+                span = call.span
+                if span is not None:
+                    span.status = self.status
+                    pairs = [*call.response_headers, *self._headers.items()]
+                    integration.tell_headers(span, integration.response_headers(pairs))
                     if self.status == _SWITCHING_PROTOCOLS:
                         # The span of a websocket is that of its handshake.
                         call.finish(_SWITCHING_PROTOCOLS, 0)

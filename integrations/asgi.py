@@ -327,11 +327,11 @@ class _Exchange:
             for name, value in message.get("headers", ()):
                 if name == b"content-length" and value.isdigit():
                     self._length = int(value)
-            return self._told(message)
+            return self._head(message)
         elif kind == "websocket.accept":
             self._status = 101
             self._complete = True
-            return self._told(message)
+            return self._head(message)
         elif kind == "websocket.close":
             # Instead of accepting it.
             self._status = 403
@@ -341,6 +341,17 @@ class _Exchange:
             self._answering = self._complete = True
         elif kind == "http.response.trailers":
             self._complete = not message.get("more_trailers")
+            if self._inbound.span is not None:
+                trailers = integration.response_headers_raw(message.get("headers", ()))
+                integration.tell_trailers(self._inbound.span, trailers)
+        return message
+
+    def _head(self, message: Message) -> Message:
+        """The head of the response as it is sent, of which is kept what is wanted."""
+        message = self._told(message)
+        if self._inbound.span is not None:
+            headers = integration.response_headers_raw(message.get("headers", ()))
+            integration.tell_headers(self._inbound.span, headers)
         return message
 
     def _told(self, message: Message) -> Message:

@@ -7,9 +7,10 @@ back.
 
 from __future__ import annotations
 
-from asyncio import current_task
+from asyncio import current_task, iscoroutinefunction
 from collections.abc import Awaitable, Callable
 from functools import partial
+from gc import get_referents
 from types import ModuleType
 from typing import Any
 
@@ -28,14 +29,20 @@ def patch(module: ModuleType, patches: Patches) -> None:
     patches.replace(cygrpc, "_find_method_handler", _find_method_handler)
     for name in ("_finish_handler_with_unary_response", "_finish_handler_with_stream_responses"):
         patches.replace(cygrpc, name, _finish_handler)
-    patches.replace(cygrpc, "_send_error_status_from_server", _send_error_status)
-    patches.replace(cygrpc, "_send_message", partial(_send_message, cygrpc.RPCState))
+    patches.replace(cygrpc, "_send_error_status_from_server", partial(_send_error_status, cygrpc))
+    patches.replace(cygrpc, "_send_message", partial(_send_message, cygrpc))
+    patches.replace(
+        cygrpc, "_send_initial_metadata", partial(_send_initial_metadata, cygrpc.RPCState)
+    )
 
 
 class _Call:
-    """What is learnt of a recorded call."""
+    """What is learnt of a call that is recorded or has something to tell.
 
-    __slots__ = ("context", "inbound", "late", "message", "size", "status")
+    `begun`: its initial metadata was sent.
+    """
+
+    __slots__ = ("begun", "inbound", "late", "message", "size", "status")
 
     def __init__(self, inbound: Inbound) -> None:
         self.inbound = inbound
@@ -43,6 +50,7 @@ class _Call:
         self.message = ""
         self.size = 0
         self.late = False
+        self.begun = False
 
     def ended(self, task: object) -> None:
         """Its task is over."""
@@ -57,10 +65,10 @@ class _Call:
             integration.failed(SITE, error)
 
 
-def _recorded() -> _Call | None:
-    """What is learnt of the call that is being served here, if it is recorded."""
+def _known() -> _Call | None:
+    """What is learnt of the call that is being served here."""
     inbound = None if SITE.off else integration.served_call()
-    if inbound is None or inbound.span is None:
+    if inbound is None or (inbound.span is None and not inbound.response_headers):
         return None
     return getattr(inbound, CALL, None)
 
@@ -83,7 +91,9 @@ def _begin(method: str, metadata: Any) -> None:
     if inbound is None:
         return
     CURRENT.set(integration.serving(inbound))
-    task = current_task() if inbound.span is not None else None
+    if inbound.span is None and not inbound.response_headers:
+        return
+    task = current_task()
     if task is not None:
         call = _Call(inbound)
         setattr(inbound, CALL, call)
@@ -96,18 +106,42 @@ def _finish_handler(original: Callable[..., Awaitable[Any]]) -> Callable[..., Aw
     ) -> Awaitable[Any]:
         call = None
         try:
-            call = _recorded()
+            call = _known()
             if call is not None:
                 grpc_inbound.tell_caller(call.inbound, context.peer(), context.time_remaining())
                 if len(args) == 2:
                     # The only answer, which is serialized and sent at once: serializer, loop.
                     args = partial(_serialized, call, args[0]), args[1]
+                    if call.inbound.response_headers:
+                        handler = _telling(call, handler)
         except Exception as error:
             integration.failed(SITE, error)
         finished = original(rpc_state, handler, request, context, *args)
         return finished if call is None else _finished(call, context, finished)
 
     return _finish_handler
+
+
+def _telling(call: _Call, handler: Callable[..., Any]) -> Callable[..., Any]:
+    """A handler of a single answer that sends initial metadata, unless it has sent its own.
+
+    gRPC would send none then, where nobody can put ours into it.
+    """
+
+    async def awaited(request: Any, context: Any) -> Any:
+        answer = await handler(request, context)
+        if not call.begun:
+            await context.send_initial_metadata(())
+        return answer
+
+    def called(request: Any, context: Any) -> Any:
+        answer = handler(request, context)
+        if not call.begun:
+            context.send_initial_metadata(())
+        return answer
+
+    # gRPC looks which of both it is.
+    return awaited if iscoroutinefunction(handler) else called
 
 
 def _serialized(call: _Call, serializer: Callable[[Any], bytes] | None, message: Any) -> bytes:
@@ -143,33 +177,65 @@ def _tell_status(call: _Call, context: Any) -> None:
     code = context.code()
     call.status = 0 if code is None else grpc_inbound.number(code)
     call.message = context.details()
+    grpc_inbound.tell_trailers(call.inbound, context.trailing_metadata())
 
 
-def _send_error_status(original: Callable[..., Any]) -> Callable[..., Any]:
+def _begun(cygrpc: ModuleType, call: _Call, operation: Any) -> Any:
+    """The operation that sends initial metadata, with ours; None where that was sent before."""
+    if operation is None:
+        return None
+    call.begun = True
+    # It shows nobody what it is made of.
+    (metadata,) = get_referents(operation)
+    sent = grpc_inbound.begun(call.inbound, metadata)
+    return operation if sent is metadata else cygrpc.SendInitialMetadataOperation(sent, 0)
+
+
+def _send_error_status(cygrpc: ModuleType, original: Callable[..., Any]) -> Callable[..., Any]:
     def _send_error_status_from_server(
-        rpc_state: Any, code: Any, details: str, *args: Any, **kwargs: Any
+        rpc_state: Any, code: Any, details: str, trailers: Any, operation: Any, *args: Any
     ) -> Any:
         try:
-            call = _recorded()
+            call = _known()
             if call is not None:
                 call.status, call.message = int(code), details
+                grpc_inbound.tell_trailers(call.inbound, trailers)
+                operation = _begun(cygrpc, call, operation)
         except Exception as error:
             integration.failed(SITE, error)
-        return original(rpc_state, code, details, *args, **kwargs)
+        return original(rpc_state, code, details, trailers, operation, *args)
 
     return _send_error_status_from_server
 
 
-def _send_message(kind: type, original: Callable[..., Any]) -> Callable[..., Any]:
-    def _send_message(sender: Any, message: Any, *args: Any, **kwargs: Any) -> Any:
+def _send_message(cygrpc: ModuleType, original: Callable[..., Any]) -> Callable[..., Any]:
+    kind = cygrpc.RPCState
+
+    def _send_message(sender: Any, message: Any, operation: Any, *args: Any) -> Any:
         try:
             # Clients send by the same function.
             if type(sender) is kind:
-                call = _recorded()
+                call = _known()
                 if call is not None:
                     call.size += grpc_inbound.framed(message)
+                    operation = _begun(cygrpc, call, operation)
         except Exception as error:
             integration.failed(SITE, error)
-        return original(sender, message, *args, **kwargs)
+        return original(sender, message, operation, *args)
 
     return _send_message
+
+
+def _send_initial_metadata(kind: type, original: Callable[..., Any]) -> Callable[..., Any]:
+    def _send_initial_metadata(sender: Any, metadata: Any, *args: Any) -> Any:
+        try:
+            if type(sender) is kind:
+                call = _known()
+                if call is not None:
+                    call.begun = True
+                    metadata = grpc_inbound.begun(call.inbound, metadata)
+        except Exception as error:
+            integration.failed(SITE, error)
+        return original(sender, metadata, *args)
+
+    return _send_initial_metadata

@@ -10,7 +10,7 @@ from autotrace import integration
 from autotrace.facts import CLIENT_GONE, GrpcRequest
 from autotrace.integration import Inbound
 from autotrace.integrations import grpc_metadata
-from autotrace.integrations.grpc_metadata import Metadatum
+from autotrace.integrations.grpc_metadata import Metadata, Metadatum
 
 # The last of `grpc.StatusCode`'s that a server itself answers with.
 DEADLINE_EXCEEDED = 4
@@ -93,6 +93,21 @@ def is_late(seconds: float | None) -> bool:
 def number(code: Any) -> int:
     """The number of a status, which may be a `grpc.StatusCode`."""
     return int(code if isinstance(code, int) else code.value[0])
+
+
+def begun(inbound: Inbound, metadata: Metadata) -> Metadata:
+    """The initial metadata of an answer as it is sent, of which is kept what is wanted."""
+    if inbound.response_headers:
+        metadata = grpc_metadata.told(metadata, inbound.response_headers)
+    if inbound.span is not None:
+        integration.tell_headers(inbound.span, grpc_metadata.kept(metadata))
+    return metadata
+
+
+def tell_trailers(inbound: Inbound, metadata: Metadata) -> None:
+    """The trailing metadata of an answer."""
+    if inbound.span is not None:
+        integration.tell_trailers(inbound.span, grpc_metadata.kept(metadata))
 
 
 def answered(inbound: Inbound, status: int, message: str, size: int) -> None:

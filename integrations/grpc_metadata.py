@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from binascii import a2b_base64, b2a_base64
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -42,16 +42,28 @@ def replaced(metadata: Metadata, outbound: Outbound) -> list[Metadatum]:
     Keys are compared as they are: gRPC refuses those in upper case, and shall go on doing so. A
     list, because older versions cannot put a tuple into the message in which they refuse it.
     """
-    ours: list[Metadatum] = []
-    for pair in outbound.pairs:
+    ours = _fit(outbound.pairs)
+    if not metadata:
+        return ours
+    return [*(pair for pair in metadata if not outbound.replaces(pair[0])), *ours]
+
+
+def told(metadata: Metadata, pairs: Sequence[tuple[str, str]]) -> tuple[Metadatum, ...]:
+    """Metadata of an answer with headers of ours, in place of all under the same keys."""
+    names = {name for name, _ in pairs}
+    return (*(pair for pair in metadata or () if pair[0] not in names), *_fit(pairs))
+
+
+def _fit(pairs: Iterable[tuple[str, str]]) -> list[Metadatum]:
+    """Headers as metadata, but for those that gRPC would not send."""
+    fit: list[Metadatum] = []
+    for pair in pairs:
         name, value = pair
         sort = _sort(name)
         # What arrived by HTTP may hold what HTTP allows beyond gRPC: tabs, and more in names.
         if sort and value.isascii() and value.isprintable():
-            ours.append(pair if sort == _TEXT else (name, _bytes(value)))
-    if not metadata:
-        return ours
-    return [*(pair for pair in metadata if not outbound.replaces(pair[0])), *ours]
+            fit.append(pair if sort == _TEXT else (name, _bytes(value)))
+    return fit
 
 
 @lru_cache(1024)

@@ -17,7 +17,7 @@ from autotrace.integration import CURRENT, Inbound, Patches
 from autotrace.integrations import grpc_inbound
 
 SITE = integration.site("grpc_server")
-# On the state of a recorded call.
+# On the state of a call that is recorded or has something to tell.
 CALL = "_autotrace_call"
 
 
@@ -26,11 +26,12 @@ def patch(module: ModuleType, patches: Patches) -> None:
     patches.replace(module, "_find_method_handler", partial(_find_method_handler, module))
     patches.replace(module, "_abort", partial(_abort, module))
     patches.replace(module, "_reject_rpc", _reject_rpc)
+    patches.replace(module, "_get_initial_metadata", _get_initial_metadata)
     patches.replace(module, "_serialize_response", _serialize_response)
 
 
 class _Call:
-    """What is learnt of a recorded call."""
+    """What is learnt of a call."""
 
     __slots__ = ("deadline", "inbound", "message", "size", "status")
 
@@ -74,6 +75,8 @@ def _begin(module: ModuleType, event: Any, state: Any, method: Any, *_: Any) -> 
         grpc_inbound.tell_caller(inbound, event.call.peer().decode(), call.deadline - time())
         setattr(state, CALL, call)
         state.callbacks.append(partial(_ended, module, state, call))
+    elif inbound.response_headers:
+        setattr(state, CALL, _Call(inbound, details.deadline))
 
 
 def _ended(module: ModuleType, state: Any, call: _Call) -> None:
@@ -82,6 +85,7 @@ def _ended(module: ModuleType, state: Any, call: _Call) -> None:
         if state.statused:
             if call.status is None:
                 call.status, call.message = int(module._completion_code(state)), state.details
+            grpc_inbound.tell_trailers(call.inbound, state.trailing_metadata)
             grpc_inbound.answered(call.inbound, call.status, _text(call.message), call.size)
         else:
             late = grpc_inbound.is_late(call.deadline - time())
@@ -106,6 +110,20 @@ def _abort(module: ModuleType, original: Callable[..., Any]) -> Callable[..., An
         return original(state, call, code, details)
 
     return _abort
+
+
+def _get_initial_metadata(original: Callable[..., Any]) -> Callable[..., Any]:
+    def _get_initial_metadata(state: Any, metadata: Any) -> Any:
+        sent = original(state, metadata)
+        try:
+            served: _Call | None = getattr(state, CALL, None)
+            if served is not None:
+                return grpc_inbound.begun(served.inbound, sent)
+        except Exception as error:
+            integration.failed(SITE, error)
+        return sent
+
+    return _get_initial_metadata
 
 
 def _reject_rpc(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -197,7 +197,12 @@ def _complete(handler: Any, exchange: _Exchange, inbound: Inbound) -> None:
         names = {name.encode("latin-1") for name, _ in told}
         lines[1:] = [line for line in lines[1:] if _name(line) not in names]
         lines += [f"{name}: {value}\r\n".encode("latin-1") for name, value in told]
-    if inbound.span is not None and not exchange.counts:
+    if inbound.span is None:
+        return
+    pairs = [line.decode("latin-1").rstrip("\r\n").partition(":") for line in lines[1:]]
+    headers = integration.response_headers([(name, value.strip()) for name, _, value in pairs])
+    integration.tell_headers(inbound.span, headers)
+    if not exchange.counts:
         for line in lines[1:]:
             if _name(line) == b"content-length":
                 length = line.partition(b":")[2].strip()

@@ -6,7 +6,7 @@ those that it leaves alone: where a connection gets its handler, and where a res
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextvars import ContextVar
 from types import ModuleType
 from typing import Any
@@ -17,6 +17,8 @@ from autotrace.integration import CURRENT, Context, Inbound, Patches
 
 SITE = integration.site("sanic")
 _SWITCHING_PROTOCOLS = 101
+
+RawPair = tuple[bytes, bytes]
 
 
 class _Exchange:
@@ -166,19 +168,40 @@ def _error_response(original: Callable[..., Any]) -> Callable[..., Any]:
 
 def _format(original: Callable[..., bytes]) -> Callable[..., bytes]:
     def format_http1_response(status: int, headers: Any, *args: Any, **kwargs: Any) -> bytes:
+        call: Inbound | None = None
+        sent: list[RawPair] = []
         try:
             call = None if SITE.off else integration.served_call()
-            if call is not None:
-                if call.span is not None:
-                    call.span.status = status
-                if call.response_headers:
-                    told = [(k.encode(), v.encode("latin-1")) for k, v in call.response_headers]
-                    headers = (*headers, *told)
+            if call is not None and (call.span is not None or call.response_headers):
+                headers = _sent(headers, call, sent)
         except Exception as error:
             integration.failed(SITE, error)
-        return original(status, headers, *args, **kwargs)
+        formatted = original(status, headers, *args, **kwargs)
+        try:
+            if call is not None and call.span is not None:
+                call.span.status = status
+                integration.tell_headers(call.span, integration.response_headers_raw(sent))
+        except Exception as error:
+            integration.failed(SITE, error)
+        return formatted
 
     return format_http1_response
+
+
+def _sent(headers: Iterable[RawPair], call: Inbound, sent: list[RawPair]) -> Iterator[RawPair]:
+    """The headers, which Sanic makes one by one, once, with ours in place of the same names."""
+    ours = [(name.encode(), value.encode("latin-1")) for name, value in call.response_headers]
+    names = {name for name, _ in ours}
+
+    def each() -> Iterator[RawPair]:
+        for pair in headers:
+            if pair[0].lower() not in names:
+                sent.append(pair)
+                yield pair
+        sent.extend(ours)
+        yield from ours
+
+    return each()
 
 
 def _sends(original: Callable[..., Any]) -> Callable[..., Any]:

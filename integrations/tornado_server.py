@@ -131,11 +131,13 @@ class _Served:
 
     def begins(self, start_line: Any, headers: Any) -> Any:
         """The head is about to be written."""
-        if self._inbound.span is not None:
-            self._inbound.span.status = start_line.code
         if self._inbound.response_headers:
             headers = headers.copy()
             headers.update(self._inbound.response_headers)
+        span = self._inbound.span
+        if span is not None:
+            span.status = start_line.code
+            integration.tell_headers(span, integration.response_headers(headers.get_all()))
         return headers
 
     def sends(self, size: int) -> None:

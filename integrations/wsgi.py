@@ -260,6 +260,11 @@ class _Exchange:
         write = self._start_response(status, headers, *args, **kwargs)
         self._status = status
         self._headers = headers
+        try:
+            if self._inbound.span is not None:
+                integration.tell_headers(self._inbound.span, integration.response_headers(headers))
+        except Exception as error:
+            integration.failed(SITE, error)
 
         def counted(data: bytes) -> object:
             self.size += len(data)

@@ -154,6 +154,23 @@ def test_trailers_come_before_the_end(spans: Spans) -> None:
     served(application)
 
 
+def test_the_status_of_grpc_is_in_the_headers_or_the_trailers() -> None:
+    def trailers(pairs: Any) -> dict[str, Any]:
+        return {"type": "http.response.trailers", "headers": pairs, "more_trailers": False}
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        await send({**START, "headers": [(b"grpc-status", b"0")], "trailers": True})
+        await send({"type": "http.response.body", "body": b"hello"})
+        await send(trailers([(b"grpc-status", b"13"), (b"grpc-message", b"no"), (b"x-t", b"1")]))
+
+    tags = '[{"tag": "t", "value": "%TRAILER(X-T)%"}]'
+    with agent.traced(custom_tags=tags) as spans:
+        served(application)
+        made = spans.one()["tags"]
+    assert (made["grpc.status_code"], made["grpc.message"], made["t"]) == ("13", "no", "1")
+    assert made["error"] == "true"
+
+
 def test_a_file_that_the_server_sends_has_the_size_that_was_announced(spans: Spans) -> None:
     async def application(scope: Any, receive: Any, send: Any) -> None:
         await send({**START, "headers": [(b"content-length", b"12345")]})

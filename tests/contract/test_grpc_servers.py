@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -221,7 +222,10 @@ def test_metadata_of_responses_is_the_handlers(
 ) -> None:
     callable = client.callable(server.target, "unary_unary")
     _, answered = as_stranger(lambda: callable.with_call(b"trailing"))
-    assert [tuple(pair) for pair in answered.initial_metadata()] == [("i", "1")]
+    assert [tuple(pair) for pair in answered.initial_metadata()] == [
+        ("i", "1"),
+        ("x-envoy-decorator-operation", "theirs"),
+    ]
     assert [tuple(pair) for pair in answered.trailing_metadata()] == [
         ("t", "1"),
         ("t", "2"),
@@ -379,3 +383,52 @@ def test_a_server_that_has_enough_to_do_refuses(
     stopped = server.stop(None)
     if name == "grpc.aio":
         both.loop.run(stopped)
+
+
+def test_tags_are_made_of_the_metadata_of_the_answer(
+    server: Server, client: Client, kind: str
+) -> None:
+    values = {"by": "%RESP(I)%", "first": "%TRAILER(T)%", "raw": "%TRAILER(T-BIN)%"}
+    tags = [{"tag": tag, "value": value} for tag, value in values.items()]
+    with agent.traced(custom_tags=json.dumps(tags)) as spans:
+        as_stranger(lambda: client.send(server.target, kind, "trailing", metadata=[SAMPLED]))
+        made = served(spans)["tags"]
+    assert {tag: made[tag] for tag in values} == {"by": "1", "first": "1", "raw": "/w"}
+
+
+NAMED = json.dumps([{"match": {"prefix": "/"}, "decorator": {"operation": "ours"}}])
+
+
+@pytest.mark.parametrize("message", ["ok", "trailing", "abort 5", "set 5", "raise"])
+@pytest.mark.parametrize("sampled", [SAMPLED, UNSAMPLED])
+def test_the_answer_tells_the_name_and_the_id_of_the_request(
+    sampled: tuple[str, str], message: str, server: Server, client: Client, kind: str
+) -> None:
+    """The program's own metadata of these names gives way."""
+    told: Any = None
+
+    def call() -> None:
+        nonlocal told
+        metadata = [sampled, ("x-request-id", REQUEST_ID)]
+        answer = client.callable(server.target, kind)
+        data = message.encode()
+        request = iter([data, data]) if kind.startswith("stream") else data
+        try:
+            if kind.endswith("unary"):
+                _, told = answer.with_call(request, metadata=metadata)
+            else:
+                told = answer(request, metadata=metadata)
+                list(told)
+        except grpc.RpcError as error:
+            told = told or error
+
+    settings = {"routes": NAMED, "always_set_request_id_in_response": "1"}
+    with agent.traced(**settings) as spans:
+        as_stranger(call)
+        spans.wait(sampled is SAMPLED)
+    assert agent.failures() == {}
+    initial = [tuple(pair) for pair in told.initial_metadata()]
+    assert initial.count(("x-envoy-decorator-operation", "ours")) == 1
+    assert initial.count(("x-request-id", REQUEST_ID)) == 1
+    own = [("i", "1")] if message == "trailing" else []
+    assert [pair for pair in initial if not pair[0].startswith("x-")] == own

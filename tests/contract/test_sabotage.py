@@ -62,6 +62,7 @@ INBOUND = (
     "call:Inbound.finish",
     "call:Inbound.raised",
     "integration:serving",
+    "integration:tell_headers",
     *ONE_PROTOCOL,
     "propagation.b3:extract",
     "propagation:extract",
