@@ -256,7 +256,7 @@ def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
             "a whole number from 1 to 1000000 is wanted. 4096 is used.",
         ),
         ("AUTOTRACE_EXPORTER", "zipkn", '"zipkn" is unknown; did you mean zipkin? otlp is used.'),
-        ("AUTOTRACE_EXPORTER", "datadog", '"datadog": not available in this version; left out.'),
+        ("AUTOTRACE_EXPORTER", "jaeger", '"jaeger": not available in this version; left out.'),
         (
             "OTEL_PROPAGATORS",
             "b3mlti",
@@ -310,7 +310,7 @@ def test_what_is_no_plain_number_is_refused(text: str) -> None:
     ("name", "text", "value"),
     [
         ("exporter", "zipkn,console", ("console",)),
-        ("exporter", "datadog", ()),
+        ("exporter", "jaeger", ()),
         ("exporter", "zipkn", ("otlp",)),
         ("propagators", "xray,nothing", ("xray",)),
         ("forward_headers", "x-*,x-b", ("x-b",)),
@@ -329,11 +329,32 @@ def test_a_mistake_in_our_variable_leaves_what_opentelemetry_said() -> None:
     assert str(problems[0]).endswith("console is used.")
 
 
+@pytest.mark.parametrize(
+    ("environ", "endpoint"),
+    [
+        ({}, "http://localhost:8126"),
+        ({"DD_AGENT_HOST": "agent"}, "http://agent:8126"),
+        ({"DD_AGENT_HOST": "::1"}, "http://[::1]:8126"),
+        ({"DD_AGENT_HOST": "::1", "DD_TRACE_AGENT_PORT": "1"}, "http://[::1]:1"),
+        ({"DD_TRACE_AGENT_PORT": "9126"}, "http://localhost:9126"),
+        ({"DD_AGENT_HOST": "10.0.0.1", "DD_TRACE_AGENT_PORT": "9126"}, "http://10.0.0.1:9126"),
+        ({"DD_AGENT_HOST": "a", "DD_TRACE_AGENT_URL": "http://b:1"}, "http://b:1"),
+        ({"DD_TRACE_AGENT_URL": "unix:///run/apm.socket"}, "http+unix://%2Frun%2Fapm.socket"),
+    ],
+)
+def test_datadogs_agent_is_found_by_datadogs_variables(
+    environ: dict[str, str], endpoint: str
+) -> None:
+    found, problems = load(environ)
+    assert (found.datadog_endpoint, problems) == (endpoint, [])
+
+
 def test_the_grpc_port_of_a_collector_is_pointed_out() -> None:
     environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4317"}
     [said] = said_of(environ)
     assert "4317 is the port of OTLP over gRPC" in said
     assert said_of({**environ, "AUTOTRACE_EXPORTER": "zipkin"}) == []
+    assert said_of({**environ, "AUTOTRACE_OTLP_PROTOCOL": "grpc"}) == []
 
 
 @pytest.mark.parametrize(

@@ -104,12 +104,13 @@ def test_opentelemetry_over_http_is_read_as_written() -> None:
 def test_datadog_beside_an_outbound_listener_is_read_as_written() -> None:
     found, problems = loaded(FIXTURES / "envoy_datadog.yaml")
     routes = found.pop("routes")
-    assert found == {"service_name": "orders", "provider": "datadog", "exporter": ()}
-    assert problems == [
-        "FILE:46 static_resources.listeners[1]...provider.typed_config: spans cannot be sent to "
-        "Datadog's agent (at http://datadog-agent:8126) in this version and go nowhere; "
-        "AUTOTRACE_EXPORTER names another destination."
-    ]
+    assert found == {
+        "service_name": "orders",
+        "provider": "datadog",
+        "exporter": ("datadog",),
+        "datadog_endpoint": "http://datadog-agent:8126",
+    }
+    assert problems == []
     assert [(route["route"]["cluster"], route["domains"]) for route in routes] == [
         ("elsewhere", ["*"]),
         ("stock", ["stock.internal:*", "stock.internal"]),
@@ -154,8 +155,9 @@ def test_our_variables_win_over_the_file() -> None:
     assert (found["random_sampling"], found["zipkin_endpoint"]) == (1.0, "http://z/spans")
 
 
-def test_a_problem_that_a_variable_puts_right_is_none() -> None:
-    file = FIXTURES / "envoy_datadog.yaml"
+def test_a_problem_that_a_variable_puts_right_is_none(tmp_path: Path) -> None:
+    file = tmp_path / "envoy.yaml"
+    file.write_text(tracer("OpenCensusConfig", "ocagent_exporter_enabled: true"))
     assert loaded(file, AUTOTRACE_EXPORTER="console")[1] == []
     # The file says that spans go nowhere, and is stronger than this one.
     assert len(loaded(file, OTEL_TRACES_EXPORTER="console")[1]) == 1

@@ -193,7 +193,7 @@ def test_the_resource_that_is_closest_to_the_workload_wins(
         ("zipkinAddress: z:1", {"zipkin_endpoint": "http://z:1/api/v2/spans"}),
         (
             "defaultConfig: {tracing: {datadog: {address: '$(HOST_IP):8126'}}}",
-            {"provider": "datadog", "exporter": ()},
+            {"exporter": ("datadog",), "datadog_endpoint": "http://10.0.0.1:8126"},
         ),
         (
             "defaultConfig: {tracing: {lightstep: {address: 'l:1', accessToken: t}}}",
@@ -218,8 +218,15 @@ def test_the_resource_that_is_closest_to_the_workload_wins(
 def test_a_proxy_config_is_read_where_it_stands(
     tmp_path: Path, text: str, expected: dict[str, Any]
 ) -> None:
-    found, _ = understood(tmp_path, text)
+    found, _ = understood(tmp_path, text, HOST_IP="10.0.0.1")
     assert {name: found.get(name) for name in expected} == expected
+
+
+def test_an_address_with_a_variable_that_is_not_set_is_no_address(tmp_path: Path) -> None:
+    text = "defaultConfig: {tracing: {datadog: {address: '$(HOST_IP):8126'}}}"
+    found, problems = understood(tmp_path, text)
+    assert "datadog_endpoint" not in found
+    assert any("AUTOTRACE_DATADOG_ENDPOINT gives it" in each for each in problems)
 
 
 @pytest.mark.parametrize(
@@ -250,9 +257,9 @@ def test_a_proxy_config_is_read_where_it_stands(
             "not known; AUTOTRACE_OTLP_ENDPOINT gives it.",
         ),
         (
-            mesh(f"datadog: {{{AT}}}"),
-            "FILE:1 extensionProviders[0].datadog: spans cannot be sent to Datadog's agent (at "
-            "b.c:80) in this version and go nowhere; AUTOTRACE_EXPORTER names another destination.",
+            mesh("datadog: {service: b.c}"),
+            "FILE:1 extensionProviders[0].datadog: no service and port, so the address is not "
+            "known; AUTOTRACE_DATADOG_ENDPOINT gives it.",
         ),
         (
             mesh(f"zipkin: {{{AT}}}", "randomSamplingPercentag: 1"),

@@ -31,6 +31,7 @@ LAYERS = (
         "wanted_headers",
         "known_names",
         "message_tags",
+        "datadog_rates",
         "response_headers",
     },
     {"call"},
@@ -44,7 +45,16 @@ LAYERS = (
 # Parts beside the layers, and all that each may know.
 BESIDE = {
     "integrations": {"facts", "headers", "integration", "integrations"},
-    "export": {"export", "forks", "span", "config", "guard", "context", "propagation"},
+    "export": {
+        "export",
+        "forks",
+        "span",
+        "config",
+        "guard",
+        "context",
+        "propagation",
+        "datadog_rates",
+    },
     # The names of the integrations, to tell a misspelled one.
     "config": {"config", "program_name", "integrations", "envoy_config", "format_grammar", "hosts"},
     "envoy_config": {"envoy_config", "config"},

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autotrace import datadog_rates
 from autotrace.config import Config
 from autotrace.headers import NO_HEADERS, Known
 from autotrace.propagation import NOWHERE as HOP
+from autotrace.propagation import datadog as datadog_format
 from autotrace.propagation.values import acceptable
 from autotrace.provider import datadog
 from autotrace.provider.datadog import Options, Parent
@@ -147,3 +149,41 @@ def test_no_headers_raise(headers: dict[str, str], traced: bool) -> None:
     span = Outgoing(verdict.trace_id, SPAN, "", verdict.sampled, verdict.tracestate)
     for write in options.injections:
         assert all(acceptable(value) for _, value in write(span, Known(headers), HOP))
+
+
+@pytest.fixture
+def rate() -> Iterator[Callable[[float], None]]:
+    """Has the agent ask for a share of the traces of `shop`; all of others'."""
+    yield lambda share: datadog_rates.learn({"service:shop,env:live": share})
+    datadog_rates.learn({})
+
+
+@pytest.mark.parametrize(
+    ("share", "word", "sampled", "sent"),
+    [
+        # 1 times Datadog's factor lies at six percent of all ids.
+        (0.07, 1, 1, ("1", "_dd.p.dm=-1")),
+        (0.05, 1, 0, ("0", "")),
+        (1.0, 2**64 - 1, 1, ("1", "_dd.p.dm=-1")),
+        (0.0, 1, 0, ("0", "")),
+    ],
+)
+def test_what_nobody_decides_is_left_to_the_rates_of_the_agent(
+    rate: Callable[[float], None], share: float, word: int, sampled: int, sent: tuple[str, str]
+) -> None:
+    rate(share)
+    options = Options(service="shop", env="live")
+    verdict = datadog.start(NO_HEADERS, True, options, words(word, 0))
+    assert verdict.sampled == sampled
+    span = Outgoing(verdict.trace_id, SPAN, sampled=sampled, tracestate=verdict.tracestate)
+    written = dict(datadog_format.inject(span, NO_HEADERS))
+    assert written["x-datadog-sampling-priority"] == sent[0]
+    assert sent[1] in written.get("x-datadog-tags", "")
+
+
+def test_rates_do_not_count_where_somebody_decided(rate: Callable[[float], None]) -> None:
+    rate(0.0)
+    options = Options(service="shop", env="live")
+    assert datadog.start(Known(DATADOG | PRIORITY), True, options, words()).sampled == 1
+    assert datadog.start(NO_HEADERS, False, Options(service="other"), words(1, 2)).sampled == 0
+    assert datadog.start(NO_HEADERS, True, Options(service="other"), words(1, 2)).sampled == 1

@@ -54,13 +54,13 @@ OTHER_VARIABLES = {
 # Announced names, so that they are not taken for typing errors.
 LATER_VARIABLES = tuple(
     f"AUTOTRACE_{exporter}_{what}"
-    for exporter in ("DATADOG", "GCP", "JAEGER", "LIGHTSTEP", "SKYWALKING", "XRAY")
+    for exporter in ("GCP", "JAEGER", "LIGHTSTEP", "SKYWALKING", "XRAY")
     for what in ("ENDPOINT", "HEADERS", "TOKEN", "TIMEOUT")
 )
 
 EXPORTER = values.names(
-    ("otlp", "zipkin", "console", "jsonl", "memory"),
-    later=("jaeger", "lightstep", "datadog", "skywalking", "xray", "gcp"),
+    ("otlp", "zipkin", "datadog", "console", "jsonl", "memory"),
+    later=("jaeger", "lightstep", "skywalking", "xray", "gcp"),
     later_message="not available in this version; left out.",
     # The names of OpenTelemetry's entry points.
     aliases={"otlp_proto_http": "otlp", "zipkin_json": "zipkin"},
@@ -457,6 +457,24 @@ class Config:
         "Longest wait for an answer. In the OTEL_* variable, 1000 and more are milliseconds.",
         otel={"OTEL_EXPORTER_ZIPKIN_TIMEOUT": values.otel_seconds},
     )
+    datadog_endpoint: str = setting(
+        "http://localhost:8126",
+        Kind("address", values.datadog_agent),
+        "Datadog's agent; a Unix socket is `unix:///var/run/datadog/apm.socket`. "
+        "`DD_TRACE_AGENT_PORT` counts too.",
+        otel={
+            "DD_AGENT_HOST": values.datadog_host,
+            "DD_TRACE_AGENT_URL": values.datadog_agent,
+        },
+    )
+    datadog_headers: dict[str, str] = setting(
+        {}, PAIRS, "Headers of each request to the agent.", secret=True
+    )
+    datadog_timeout: float = setting(2.0, SECONDS, "Longest wait for the agent's answer.")
+    datadog_env: str = setting("", WORD, "The environment, Datadog's tag `env`.", otel=("DD_ENV",))
+    datadog_version: str = setting(
+        "", WORD, "The service's version, Datadog's tag `version`.", otel=("DD_VERSION",)
+    )
     jsonl_endpoint: str = setting(
         "", WORD, "File that `jsonl` appends to, a span a line.", shown="standard error"
     )
@@ -504,7 +522,8 @@ def load(environ: Mapping[str, str], argv: Sequence[str] = ()) -> tuple[Config, 
 
     `argv` is the whole command line, by default that of this process.
     """
-    reader = Reader(list(settings()), _with_sampler_argument_in_use(dict(environ)))
+    given = _with_datadog_port(_with_sampler_argument_in_use(dict(environ)))
+    reader = Reader(list(settings()), given)
     reader.read()
     reader.unknown(OTHER_VARIABLES, LATER_VARIABLES)
     found, sources = reader.found, reader.sources
@@ -525,6 +544,16 @@ def _with_sampler_argument_in_use(environ: dict[str, str]) -> dict[str, str]:
     # The argument belongs to the ratio samplers only; `always_off` may stand beside a stale one.
     if not environ.get("OTEL_TRACES_SAMPLER", "").strip().endswith("traceidratio"):
         environ.pop("OTEL_TRACES_SAMPLER_ARG", None)
+    return environ
+
+
+def _with_datadog_port(environ: dict[str, str]) -> dict[str, str]:
+    # Host and port are two variables to Datadog, and one address to us.
+    port = environ.get("DD_TRACE_AGENT_PORT", "").strip()
+    if port:
+        host = environ.get("DD_AGENT_HOST", "").strip() or "localhost"
+        host = f"[{host}]" if ":" in host else host
+        environ["DD_AGENT_HOST"] = f"{host}:{port}"
     return environ
 
 

@@ -245,6 +245,24 @@ def url(value: object, complain: Complain) -> str:
     return text
 
 
+def datadog_agent(value: object, complain: Complain) -> str:
+    """Return an address as it was given, a socket also in Datadog's own way."""
+    text = as_text(value)
+    if text.startswith("unix://"):
+        path = text.removeprefix("unix://")
+        return "http+unix://" + path.replace("%", "%25").replace("/", "%2F")
+    return url(text, complain)
+
+
+def datadog_host(value: object, complain: Complain) -> str:
+    """Return the agent's address by a host, with or without a port."""
+    text = as_text(value)
+    if text.count(":") > 1 and not text.startswith("["):
+        text = f"[{text}]"
+    port = "" if ":" in text.rpartition("]")[2] else ":8126"
+    return url(f"http://{text}{port}", complain)
+
+
 def otlp_base(value: object, complain: Complain) -> str:
     """Return the traces address below a base address, as OTEL_EXPORTER_OTLP_ENDPOINT means it."""
     return f"{url(value, complain).rstrip('/')}/v1/traces"

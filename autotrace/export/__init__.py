@@ -28,6 +28,11 @@ EXPORTERS: dict[str, Exporter] = {
         "AUTOTRACE_ZIPKIN_ENDPOINT",
         "Zipkin v2 JSON",
     ),
+    "datadog": Exporter(
+        "autotrace.export.datadog_agent:open_receiver",
+        "AUTOTRACE_DATADOG_ENDPOINT",
+        "Datadog's agent",
+    ),
     "jsonl": Exporter(
         "autotrace.export.jsonl:open_receiver",
         "AUTOTRACE_JSONL_ENDPOINT",

@@ -16,7 +16,7 @@ def text(value: object) -> str:
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     if isinstance(value, (Mapping, Sequence)):
-        return json.dumps(plain(value), ensure_ascii=False, separators=(",", ":"))
+        return json_text(value)
     return str(value)
 
 
@@ -32,6 +32,20 @@ def plain(value: object) -> Any:
     if isinstance(value, Sequence) and not isinstance(value, bytes):
         return [plain(each) for each in value]
     return text(value)
+
+
+def cut(value: str, limit: int) -> str:
+    """The beginning of a text, of at most so many bytes of UTF-8."""
+    # A character has four bytes at most, so that most texts need not be encoded to be measured.
+    if len(value) * 4 <= limit:
+        return value
+    data = value.encode("utf-8", "replace")
+    return value if len(data) <= limit else data[:limit].decode("utf-8", "ignore")
+
+
+def json_text(value: object) -> str:
+    """JSON of what may hold anything."""
+    return json.dumps(plain(value), ensure_ascii=False, separators=(",", ":"))
 
 
 def json_bytes(value: object) -> bytes:

@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from autotrace import datadog_rates
 from autotrace.propagation import b3, b3multi, datadog, tracecontext
 from autotrace.propagation.datadog import PARENT_ID
 from autotrace.propagation.datadog_state import (
+    AUTO_DROP,
+    AUTO_KEEP,
     ORIGIN,
     PRIORITIES,
     PRIORITY,
@@ -65,19 +68,26 @@ _INJECT: dict[str, Inject] = {
 
 
 class Options:
-    """What is configured for the tracer: the propagation styles that are read and written."""
+    """What is configured for the tracer: the propagation styles that are read and written.
 
-    __slots__ = ("extract", "injects", "trace_id_128bit")
+    `service` and `env` are the names that the agent gives its rates for.
+    """
+
+    __slots__ = ("env", "extract", "injects", "service", "trace_id_128bit")
 
     def __init__(
         self,
         extract: Sequence[str] = INJECTS,
         injects: Sequence[str] = INJECTS,
         trace_id_128bit: bool = True,
+        service: str = "",
+        env: str = "",
     ) -> None:
         self.extract = tuple(extract)
         self.injects = tuple(injects)
         self.trace_id_128bit = trace_id_128bit
+        self.service = service
+        self.env = env
 
     @classmethod
     def from_config(cls, config: Config) -> Options:
@@ -86,6 +96,8 @@ class Options:
             config.datadog_propagation_style_extract,
             config.datadog_propagation_style_inject,
             config.trace_id_128bit,
+            config.service_name,
+            config.datadog_env,
         )
 
     @property
@@ -154,7 +166,7 @@ def start(known: Known, traced: bool, options: Options, random: Callable[[], int
     """What the tracer makes of a request; its span's own id comes from `span_ids`.
 
     `random` yields 64-bit words: the trace id's low half, then its high one, where a trace begins.
-    What the library's sampler would decide is kept: without rules of its own it keeps everything.
+    What nobody decides is left to the rates that the agent asks for; before it does, all is kept.
     """
     parent = extract(known, options.extract)
     if parent is None:
@@ -164,9 +176,15 @@ def start(known: Known, traced: bool, options: Options, random: Callable[[], int
         parent = Parent(trace_id, "", None, "")
     priority = decide(parent.priority, traced)
     tracestate = parent.tracestate
+    member = f"dd=s:{priority}"
+    if priority is None:
+        rate = datadog_rates.rate(options.service, options.env)
+        if rate is not None:
+            priority = AUTO_KEEP if datadog_rates.keeps(parent.trace_id, rate) else AUTO_DROP
+            member = f"dd=s:{priority};t.dm:-1" if priority else f"dd=s:{priority}"
     if parent.priority is None and priority is not None:
         # Where `datadog.inject` looks for the priority when none arrived.
-        tracestate = with_member(tracestate, f"dd=s:{priority}")
+        tracestate = with_member(tracestate, member)
     sampled = priority is None or priority > 0
     return Verdict(parent.trace_id, parent.span_id, int(sampled), tracestate=tracestate)
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+import msgpack
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tests.export_grpc_server import Called, collecting_grpc
+from tests.export_server import Received, Reply, collecting
 from tests.process.flask_hops import PROGRAM, TRACEPARENT, Hop, assert_one_story
 from tests.process.processes import Run
 
@@ -53,3 +55,34 @@ def test_otlp_over_grpc(launch: Run, words: tuple[str, ...]) -> None:
     for part in range(0, len(hops), 3):
         assert_one_story(hops[part : part + 3])
     assert len(hops) == (6 if words else 3)
+
+
+def datadog_hops(requests: Sequence[Received]) -> list[Hop]:
+    """The spans in what the agent was sent; the upper half of the id stands on the first ones."""
+    hops = []
+    for request in requests:
+        for trace in msgpack.unpackb(request.body):
+            high = trace[0]["meta"]["_dd.p.tid"]
+            hops += [
+                Hop(
+                    f"{high}{span['trace_id']:016x}",
+                    f"{span['span_id']:016x}",
+                    f"{span['parent_id']:016x}",
+                    span["meta"]["span.kind"],
+                )
+                for span in trace
+            ]
+    return hops
+
+
+@pytest.mark.parametrize("provider", ["standard", "datadog"])
+def test_datadog(launch: Run, provider: str) -> None:
+    with collecting(Reply(body=b'{"rate_by_service": {}}')) as collector:
+        variables = {
+            "AUTOTRACE_EXPORTER": "datadog",
+            "AUTOTRACE_PROVIDER": provider,
+            "DD_TRACE_AGENT_URL": collector.url,
+        }
+        done(launch, variables)
+        hops = datadog_hops(collector.so_far())
+    assert_one_story(hops)

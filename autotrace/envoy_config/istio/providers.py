@@ -146,9 +146,19 @@ def otlp_by_grpc(node: Node, base: str, reading: Reading) -> None:
 def datadog(node: Node, tls: Hosts, reading: Reading) -> None:
     """Take the settings of a Datadog provider."""
     given = fields(node, DATADOG, reading)
-    reading.set("provider", "datadog", node)
-    send_to("datadog", node, reading, "Datadog's agent", service.address(given, reading))
+    at = service.address(given, reading)
+    datadog_at(node, service.base(at, tls) if at else "", reading)
     _max_tag_length(given, reading)
+
+
+def datadog_at(node: Node, base: str, reading: Reading) -> None:
+    """Take Istio's Datadog with its agent at an address, if that is known."""
+    reading.set("provider", "datadog", node)
+    send_to("datadog", node, reading)
+    if base:
+        reading.set("datadog_endpoint", base, node)
+    else:
+        no_address(node, NO_SERVICE, "datadog_endpoint", reading)
 
 
 def skywalking(node: Node, tls: Hosts, reading: Reading) -> None:

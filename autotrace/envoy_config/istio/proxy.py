@@ -5,6 +5,8 @@ https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#ProxyConfig
 
 from __future__ import annotations
 
+import re
+
 from autotrace.envoy_config import reasons, runtime
 from autotrace.envoy_config.istio import providers, service
 from autotrace.envoy_config.message import Message, camel, fields
@@ -112,7 +114,13 @@ def _zipkin_address(node: Node, reading: Reading) -> bool:
 
 
 def _address(node: Node, reading: Reading) -> str:
-    return text_of(fields(node, ADDRESS, reading), "address", reading) or ""
+    """Return the address; Istio puts variables of the pod in, and without one there is none."""
+    found = text_of(fields(node, ADDRESS, reading), "address", reading) or ""
+    for name in _VARIABLE.findall(found):
+        if not reading.environ.get(name):
+            return ""
+        found = found.replace(f"$({name})", reading.environ[name])
+    return found
 
 
 def _zipkin(node: Node, is_tls: bool, reading: Reading) -> None:
@@ -122,8 +130,8 @@ def _zipkin(node: Node, is_tls: bool, reading: Reading) -> None:
 
 
 def _datadog(node: Node, is_tls: bool, reading: Reading) -> None:
-    reading.set("provider", "datadog", node)
-    send_to("datadog", node, reading, "Datadog's agent", _address(node, reading))
+    at = _address(node, reading)
+    providers.datadog_at(node, f"{'https' if is_tls else 'http'}://{at}" if at else "", reading)
 
 
 def _lightstep(node: Node, is_tls: bool, reading: Reading) -> None:
@@ -142,6 +150,7 @@ def _stackdriver(node: Node, is_tls: bool, reading: Reading) -> None:
     providers.stackdriver(node, (), reading)
 
 
+_VARIABLE = re.compile(r"\$\((\w+)\)")
 TRACERS = {
     "zipkin": _zipkin,
     "datadog": _datadog,

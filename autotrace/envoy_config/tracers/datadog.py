@@ -8,6 +8,7 @@ from __future__ import annotations
 from autotrace.envoy_config import reasons
 from autotrace.envoy_config.clusters import Clusters
 from autotrace.envoy_config.message import Message, fields
+from autotrace.envoy_config.reading import no_address
 from autotrace.envoy_config.tracers.receiver import send_to
 from autotrace.envoy_config.values import take, text
 
@@ -31,8 +32,12 @@ def read(node: Node, clusters: Clusters, reading: Reading) -> None:
     given = fields(node, CONFIG, reading)
     reading.set("provider", "datadog", node)
     cluster = given.get("collector_cluster")
-    known = cluster is not None and clusters.knows(cluster.content)
-    at = clusters.base(cluster, reading, "datadog_endpoint") if cluster and known else ""
-    send_to("datadog", node, reading, "Datadog's agent", at)
+    send_to("datadog", node, reading)
+    if cluster is None:
+        no_address(node, "no collector_cluster", "datadog_endpoint", reading)
+    else:
+        base = clusters.base(cluster, reading, "datadog_endpoint")
+        if base:
+            reading.set("datadog_endpoint", base, cluster)
     # Envoy's own name for itself, `envoy`, would be wrong of a program.
     take(reading, given, "service_name", text)
