@@ -36,6 +36,34 @@ class Row(tuple):  # type: ignore[type-arg]
     passive: bool = property(lambda self: self[5])  # type: ignore[assignment]
 
 
+# OpenTelemetry's instrumentors of what is not traced here: entry point -> the import it waits for.
+OTEL_INSTRUMENTORS = {
+    # Databases and caches.
+    "aiopg": "aiopg",
+    "asyncpg": "asyncpg",
+    "cassandra": "cassandra.cluster",
+    "elasticsearch": "elasticsearch",
+    "mysql": "mysql.connector",
+    "mysqlclient": "MySQLdb",
+    "psycopg": "psycopg",
+    "psycopg2": "psycopg2",
+    "pymemcache": "pymemcache",
+    "pymongo": "pymongo",
+    "pymssql": "pymssql",
+    "pymysql": "pymysql",
+    "redis": "redis",
+    "sqlalchemy": "sqlalchemy",
+    "sqlite3": "sqlite3",
+    "tortoiseorm": "tortoise",
+    # Queues.
+    "aio-pika": "aio_pika",
+    "aiokafka": "aiokafka",
+    "confluent_kafka": "confluent_kafka",
+    "kafka": "kafka",
+    "pika": "pika",
+    "remoulade": "remoulade",
+}
+
 MANIFEST: tuple[Row, ...] = (
     Row("flask", ("flask.app",), "flask>=2.2,<4", "in", "Flask: entry and route"),
     Row(
@@ -261,6 +289,15 @@ MANIFEST: tuple[Row, ...] = (
         "gevent",
         ("gevent", "gevent.threadpool"),
         "gevent>=21.8",
+    # Wakes nobody: a program that only has a database is not traced.
+    Row(
+        "otel_instrumentors",
+        ("opentelemetry.instrumentation.instrumentor", *OTEL_INSTRUMENTORS.values()),
+        "",
+        "api",
+        "OpenTelemetry's instrumentors of databases, caches and queues, where they are installed",
+        passive=True,
+    ),
         "carrier",
         "greenlets and pool threads",
         passive=True,

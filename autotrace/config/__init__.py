@@ -149,8 +149,8 @@ class Config:
     otel_instrumentors: tuple[str, ...] = setting(
         ("auto",),
         Kind("`auto`, `none` or a comma list of names", values.instrumentors),
-        "OpenTelemetry's instrumentors of databases, caches and queues to load where they are "
-        "installed: all (`auto`), none, or those named. Programs that load one themselves still can.",
+        "Which of OpenTelemetry's instrumentors of databases, caches and queues are loaded, where "
+        "they are installed; their names are in [spans](spans.md#databases-caches-and-queues).",
     )
     children: str = setting(
         "inherit",

@@ -26,7 +26,13 @@ PATIENCE = 10.0
 
 Record = dict[str, Any]
 
-SETTINGS = {"service_name": "shop", "node_id": "node-1", "zone": "zone-a"}
+SETTINGS = {
+    "service_name": "shop",
+    "node_id": "node-1",
+    "zone": "zone-a",
+    # Whichever are installed.
+    "otel_instrumentors": "none",
+}
 _RESOURCE = Resource("shop")
 
 
