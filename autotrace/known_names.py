@@ -24,6 +24,9 @@ def known_names(config: Config, read: Iterable[str]) -> Names:
         # All of them go out, and nothing else is known.
         return Names(names, propagation.FAMILIES)
     names |= {*_DECIDING, *read}
+    if "xray" in config.exporter:
+        # Its segments tell the client's address.
+        names.add(trust.FORWARDED_FOR)
     families = dict(propagation.FAMILIES)
     if config.use_remote_address:
         names.add(trust.FORWARDED_FOR)

@@ -349,6 +349,21 @@ def test_datadogs_agent_is_found_by_datadogs_variables(
     assert (found.datadog_endpoint, problems) == (endpoint, [])
 
 
+@pytest.mark.parametrize(
+    ("text", "endpoint", "problems"),
+    [
+        ("10.0.0.1:2000", "10.0.0.1:2000", 0),
+        ("tcp:10.0.0.1:2000 udp:10.0.0.2:2001", "10.0.0.2:2001", 0),
+        ("udp:10.0.0.2:2001 tcp:10.0.0.1:2000", "10.0.0.2:2001", 0),
+        ("10.0.0.1", "127.0.0.1:2000", 1),
+        ("10.0.0.1:x", "127.0.0.1:2000", 1),
+    ],
+)
+def test_the_xray_daemon_is_found_by_aws_variable(text: str, endpoint: str, problems: int) -> None:
+    found, said = load({"AWS_XRAY_DAEMON_ADDRESS": text})
+    assert (found.xray_endpoint, len(said)) == (endpoint, problems)
+
+
 def test_the_grpc_port_of_a_collector_is_pointed_out() -> None:
     environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4317"}
     [said] = said_of(environ)

@@ -481,7 +481,19 @@ def test_a_cluster_is_an_address(tmp_path: Path, address: str, more: str, endpoi
                 "provider": "xray",
                 "service_name": "a",
                 "xray_sampling_rule_manifest": "rules.json",
-                "exporter": (),
+                "exporter": ("xray",),
+            },
+        ),
+        (
+            "XRayConfig",
+            "daemon_endpoint: {address: 10.0.0.1, port_value: 2000, protocol: UDP}\n"
+            "segment_fields: {origin: 'AWS::AppMesh::Proxy', aws: {app_mesh: {mesh_name: m}}}",
+            {
+                "xray_endpoint": "10.0.0.1:2000",
+                "xray_segment_fields": {
+                    "origin": "AWS::AppMesh::Proxy",
+                    "aws": {"app_mesh": {"mesh_name": "m"}},
+                },
             },
         ),
         (
@@ -662,10 +674,9 @@ NO_PORT = cluster("z", "{socket_address: {address: c}}")
             "percentages of `tracing` decide.",
         ),
         (
-            tracer("XRayConfig", "daemon_endpoint: {address: 10.0.0.1, port_value: 2000}"),
-            "FILE:4 tracing.provider.typed_config: spans cannot be sent to the X-Ray daemon (at "
-            "10.0.0.1:2000) in this version and go nowhere; AUTOTRACE_EXPORTER names another "
-            "destination.",
+            tracer("XRayConfig", "daemon_endpoint: {address: 10.0.0.1}"),
+            "FILE:6 tracing.provider.typed_config.daemon_endpoint: an address and a port_value are "
+            "wanted.",
         ),
         (
             tracer("FluentdConfig", "cluster: f"),

@@ -54,13 +54,13 @@ OTHER_VARIABLES = {
 # Announced names, so that they are not taken for typing errors.
 LATER_VARIABLES = tuple(
     f"AUTOTRACE_{exporter}_{what}"
-    for exporter in ("GCP", "JAEGER", "LIGHTSTEP", "SKYWALKING", "XRAY")
+    for exporter in ("GCP", "JAEGER", "LIGHTSTEP", "SKYWALKING")
     for what in ("ENDPOINT", "HEADERS", "TOKEN", "TIMEOUT")
 )
 
 EXPORTER = values.names(
-    ("otlp", "zipkin", "datadog", "console", "jsonl", "memory"),
-    later=("jaeger", "lightstep", "skywalking", "xray", "gcp"),
+    ("otlp", "zipkin", "datadog", "xray", "console", "jsonl", "memory"),
+    later=("jaeger", "lightstep", "skywalking", "gcp"),
     later_message="not available in this version; left out.",
     # The names of OpenTelemetry's entry points.
     aliases={"otlp_proto_http": "otlp", "zipkin_json": "zipkin"},
@@ -474,6 +474,17 @@ class Config:
     datadog_env: str = setting("", WORD, "The environment, Datadog's tag `env`.", otel=("DD_ENV",))
     datadog_version: str = setting(
         "", WORD, "The service's version, Datadog's tag `version`.", otel=("DD_VERSION",)
+    )
+    xray_endpoint: str = setting(
+        "127.0.0.1:2000",
+        Kind("`host:port`", values.xray_daemon),
+        "The X-Ray daemon's UDP address.",
+        otel=("AWS_XRAY_DAEMON_ADDRESS",),
+    )
+    xray_segment_fields: dict[str, Any] = setting(
+        {},
+        Kind("JSON object", values.json_object),
+        'What stands in each segment: `{"origin": "...", "aws": {...}}`.',
     )
     jsonl_endpoint: str = setting(
         "", WORD, "File that `jsonl` appends to, a span a line.", shown="standard error"

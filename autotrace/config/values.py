@@ -263,6 +263,16 @@ def datadog_host(value: object, complain: Complain) -> str:
     return url(f"http://{text}{port}", complain)
 
 
+def xray_daemon(value: object, complain: Complain) -> str:
+    """Return the UDP address, out of `tcp:host:port udp:host:port` where both are given."""
+    words = as_text(value).split()
+    found = [word[4:] for word in words if word.lower().startswith("udp:")] or words
+    host, _, port = (found[0] if found else "").rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise Invalid("host and port are wanted, such as 127.0.0.1:2000.")
+    return found[0]
+
+
 def otlp_base(value: object, complain: Complain) -> str:
     """Return the traces address below a base address, as OTEL_EXPORTER_OTLP_ENDPOINT means it."""
     return f"{url(value, complain).rstrip('/')}/v1/traces"

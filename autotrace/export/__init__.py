@@ -33,6 +33,11 @@ EXPORTERS: dict[str, Exporter] = {
         "AUTOTRACE_DATADOG_ENDPOINT",
         "Datadog's agent",
     ),
+    "xray": Exporter(
+        "autotrace.export.xray_daemon:open_receiver",
+        "AUTOTRACE_XRAY_ENDPOINT",
+        "AWS X-Ray's daemon, over UDP",
+    ),
     "jsonl": Exporter(
         "autotrace.export.jsonl:open_receiver",
         "AUTOTRACE_JSONL_ENDPOINT",

@@ -8,7 +8,7 @@ https://docs.aws.amazon.com/xray/latest/devguide/aws-xray-interface-api.html#xra
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from autotrace.export.attribute_text import json_bytes, plain, text
@@ -41,6 +41,7 @@ _LONGEST_NAME = 200
 _LONGEST_KEY = 500
 _LONGEST_VALUE = 1000
 _MOST_ANNOTATIONS = 50
+_MOST_EXCEPTIONS = 10
 
 
 def datagram(document: Mapping[str, Any]) -> bytes:
@@ -117,6 +118,24 @@ def _add_tags(made: dict[str, Any], span: Span, forwarded_for: str) -> None:
     if fault or (span.status_code == _ERROR and not by_client):
         made["fault"] = True
     made["annotations"] = annotations
+    thrown = [event.attributes for event in span.events if event.name == "exception"]
+    if thrown:
+        made["cause"] = _cause(span.span_id, thrown)
+
+
+def _cause(span_id: str, thrown: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What was thrown; each needs an id, by which nobody refers to it."""
+    return {
+        "working_directory": "",
+        "exceptions": [
+            {
+                "id": f"{int(span_id, 16) ^ number:016x}",
+                "type": text(attributes.get("exception.type", ""))[:_LONGEST_VALUE],
+                "message": text(attributes.get("exception.message", ""))[:_LONGEST_VALUE],
+            }
+            for number, attributes in enumerate(thrown[:_MOST_EXCEPTIONS], 1)
+        ],
+    }
 
 
 def _put(part: dict[str, Any], field: str, value: str) -> None:

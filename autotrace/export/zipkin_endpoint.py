@@ -51,6 +51,11 @@ def remote_endpoint(kind: str, tags: Mapping[str, object]) -> dict[str, Any]:
     return made
 
 
+def upstream_name(tags: Mapping[str, object]) -> str:
+    """Who is called, by the tags of a client span; empty where none says so."""
+    return _first(tags, _NAMES_UPSTREAM)
+
+
 def _names(kind: str) -> tuple[str, ...]:
     if kind in ("SERVER", "CONSUMER"):
         return _NAMES_DOWNSTREAM

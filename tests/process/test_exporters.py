@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import msgpack
 import pytest
@@ -11,8 +12,16 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from tests.export_grpc_server import Called, collecting_grpc
 from tests.export_server import Received, Reply, collecting
-from tests.process.flask_hops import PROGRAM, TRACEPARENT, Hop, assert_one_story
+from tests.process.flask_hops import (
+    CALLER_ID,
+    PROGRAM,
+    TRACE_ID,
+    TRACEPARENT,
+    Hop,
+    assert_one_story,
+)
 from tests.process.processes import Run
+from tests.xray_validator import listening_for_segments
 
 # From 3.12 on Python warns where a program with a second thread forks.
 PYTHON = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", PROGRAM]
@@ -85,4 +94,27 @@ def test_datadog(launch: Run, provider: str) -> None:
         }
         done(launch, variables)
         hops = datadog_hops(collector.so_far())
+    assert_one_story(hops)
+
+
+def xray_hop(document: dict[str, Any]) -> Hop:
+    """The span of a document."""
+    kind = "client" if document["annotations"]["direction"] == "egress" else "server"
+    trace_id = document["trace_id"].removeprefix("1-").replace("-", "")
+    return Hop(trace_id, document["id"], document["parent_id"], kind)
+
+
+@pytest.mark.parametrize("provider", ["standard", "xray"])
+def test_xray(launch: Run, provider: str) -> None:
+    with listening_for_segments() as receiver:
+        variables = {
+            "AUTOTRACE_EXPORTER": "xray",
+            "AUTOTRACE_PROVIDER": provider,
+            "AWS_XRAY_DAEMON_ADDRESS": f"tcp:127.0.0.1:1 udp:{receiver.address}",
+        }
+        if provider == "xray":
+            root = f"1-{TRACE_ID[:8]}-{TRACE_ID[8:]}"
+            variables["ARRIVES"] = f"x-amzn-trace-id: Root={root};Parent={CALLER_ID};Sampled=1"
+        done(launch, variables)
+        hops = [xray_hop(document) for document in receiver.so_far()]
     assert_one_story(hops)
