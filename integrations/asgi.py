@@ -134,7 +134,8 @@ def _entered(
             # A layer between has put a context of its own in place of ours.
             return integration.rejoining(call), None, False
         client = scope.get("client")
-        headers = scope["headers"]
+        # The specification lets a scope be without.
+        headers = scope.get("headers", ())
         if type(headers) is not list and type(headers) is not tuple:
             # Any iterable will do, and some can be read but once (Falcon's test client).
             headers = scope["headers"] = list(headers)
@@ -166,7 +167,7 @@ def _entered(
 
 def _place(scope: Scope) -> tuple[str, str, str]:
     """Host, method, and path with query, to decide by."""
-    host: bytes = dict(scope["headers"]).get(b"host", b"")
+    host: bytes = dict(scope.get("headers", ())).get(b"host", b"")
     path = scope.get("path", "")
     query = scope.get("query_string")
     return (
@@ -177,7 +178,7 @@ def _place(scope: Scope) -> tuple[str, str, str]:
 
 
 def _request(scope: Scope) -> ServerRequest:
-    fields: dict[bytes, bytes] = dict(scope["headers"])
+    fields: dict[bytes, bytes] = dict(scope.get("headers", ()))
     get = scope.get
 
     def field(name: bytes) -> str:

@@ -389,6 +389,14 @@ def test_layers_make_one_span(spans: Spans) -> None:
     assert outcome(spans.one()) == ("200", "-", "5", "")
 
 
+def test_a_scope_may_be_without_headers(spans: Spans) -> None:
+    scope = scope_of()
+    del scope["headers"]
+    served(hello, scope)
+    assert outcome(spans.one()) == ("200", "-", "5", "")
+    assert "headers" not in scope
+
+
 def test_a_scope_that_is_used_again_is_another_call(spans: Spans) -> None:
     scope = scope_of()
     served(hello, scope)
