@@ -11,7 +11,7 @@ import http.client
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 from urllib.parse import urlsplit
 
@@ -52,10 +52,11 @@ class Opened(Protocol):
 
 class Client:
     """A driver; `features` are what its library does by itself, `refusal` how it says that nobody
-    listens, `opens` whether it leaves a body unread.
+    listens, `opens` whether it leaves a body unread, `integrations` what its calls pass.
     """
 
     name: str
+    integrations: Sequence[str]
     features: frozenset[str] = frozenset()
     refusal = "refused"
     opens = True
@@ -89,6 +90,7 @@ class Urllib3(Client):
     """A pool of connections."""
 
     name = "urllib3"
+    integrations = ("urllib3", "http_client")
     features = frozenset(("keeps", "redirects", "retries"))
     retries = Retry(5, status_forcelist=[503], backoff_factor=0, raise_on_status=False)
 
@@ -121,6 +123,7 @@ class Requests(Client):
     """A session."""
 
     name = "requests"
+    integrations = ("urllib3", "http_client")
     features = frozenset(("keeps", "redirects", "retries"))
 
     def __init__(self, timeout: float = 10.0) -> None:
@@ -166,6 +169,7 @@ class HttpClient(Client):
     """A connection for each request."""
 
     name = "http.client"
+    integrations = ("http_client",)
 
     def send(
         self,
@@ -203,6 +207,7 @@ class UrllibRequest(Client):
     """`urlopen`, which raises an answer of 400 and above."""
 
     name = "urllib.request"
+    integrations = ("http_client",)
     features = frozenset(("redirects",))
     _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -235,6 +240,7 @@ class Botocore(Client):
     """What every AWS client sends through; it has a urllib3 pool."""
 
     name = "botocore"
+    integrations = ("urllib3", "http_client")
     features = frozenset(("keeps",))
 
     def __init__(self, timeout: float = 10.0) -> None:
@@ -273,6 +279,7 @@ class Httpx(Client):
     """A client that follows redirects."""
 
     name = "httpx"
+    integrations = ("httpcore",)
     features = frozenset(("keeps", "redirects"))
 
     def __init__(self, timeout: float = 10.0) -> None:
@@ -332,6 +339,7 @@ class Httpcore(Client):
     """A pool of connections, whose answers are closed by whoever reads them."""
 
     name = "httpcore"
+    integrations = ("httpcore",)
     features = frozenset(("keeps",))
 
     def __init__(self, timeout: float = 10.0) -> None:
@@ -447,6 +455,7 @@ class AsyncHttpx(AsyncClient):
     """The same as `Httpx`, in coroutines."""
 
     name = "httpx async"
+    integrations = ("httpcore",)
     refusal = "All connection attempts failed"
     features = frozenset(("keeps", "redirects"))
 
@@ -492,6 +501,7 @@ class AsyncHttpcore(AsyncClient):
     """The same as `Httpcore`, in coroutines."""
 
     name = "httpcore async"
+    integrations = ("httpcore",)
     refusal = "All connection attempts failed"
     features = frozenset(("keeps",))
 
@@ -539,6 +549,7 @@ class Aiohttp(AsyncClient):
     """A session."""
 
     name = "aiohttp"
+    integrations = ("aiohttp_client",)
     refusal = "Cannot connect to host"
     features = frozenset(("keeps", "redirects"))
 
@@ -582,6 +593,7 @@ class Tornado(AsyncClient):
     """Tornado's own client, which keeps no connection."""
 
     name = "tornado"
+    integrations = ("tornado_client",)
     features = frozenset(("redirects",))
     opens = False
     implementation: type[AsyncHTTPClient] = SimpleAsyncHTTPClient

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from socketserver import ThreadingMixIn
@@ -85,7 +85,7 @@ class Server(NamedTuple):
 
     `counts_pages`: the page of a server that answers for a failed application is its framework's
     own, and so counted like any other answer. `cannot`: the tests, or the paths of the application,
-    that it is no match for, and why.
+    that it is no match for, and why. `integrations`: those that a request passes.
     """
 
     name: str
@@ -93,6 +93,11 @@ class Server(NamedTuple):
     in_process: bool
     counts_pages: bool = False
     cannot: Mapping[str, str] = MappingProxyType({})
+    integrations: Sequence[str] = ("wsgi",)
+
+    def passing(self, *integrations: str) -> Server:
+        """The same, with requests that pass these."""
+        return self._replace(integrations=integrations)
 
 
 @contextmanager
@@ -199,7 +204,8 @@ def framework(entry: Callable[[Application], Application]) -> Server:
 
     # What an application raises all but Pyramid answer for, with a page of their own.
     pages = entry.__name__ != "pyramid"
-    return in_process(entry.__name__, serve, pages, disabled_integrations="werkzeug")
+    made = in_process(entry.__name__, serve, pages, disabled_integrations="werkzeug")
+    return made.passing("wsgi", entry.__name__)
 
 
 def gunicorn(worker: str, *options: str, app: str = "application:application") -> Server:
@@ -325,17 +331,19 @@ IN_PROCESS = (
     in_process("werkzeug", werkzeug),
     in_process("wsgiref", wsgiref),
     in_process("waitress", waitress),
-    in_process("flask", flask, disabled_integrations="werkzeug"),
+    in_process("flask", flask, disabled_integrations="werkzeug").passing("wsgi", "flask"),
     in_process("gevent.pywsgi", pywsgi),
-    in_process("aiohttp", aiohttp, counts_pages=True),
-    in_process("tornado", tornado, counts_pages=True),
+    in_process("aiohttp", aiohttp, counts_pages=True).passing("aiohttp_server"),
+    in_process("tornado", tornado, counts_pages=True).passing("tornado_server"),
     in_process("cheroot", cheroot)._replace(
         cannot={
             "/raising-first": "cheroot sends the head although the body has failed",
             "test_no_value_of_a_repeated_header_is_lost": "cheroot keeps the last of them",
         }
     ),
-    in_process("http_server", http_server)._replace(
+    in_process("http_server", http_server)
+    .passing("http_server")
+    ._replace(
         cannot={
             "test_an_exception_before_the_response_is_a_500": "http.server answers nothing then",
             "test_a_client_that_leaves_is_flagged": "the head may be all that arrives before",
@@ -343,11 +351,15 @@ IN_PROCESS = (
         }
     ),
     *(framework(entry) for entry in ENTRIES),
-    in_process("uvicorn-h11", uvicorn_h11),
-    in_process("uvicorn-httptools", uvicorn_httptools),
-    in_process("hypercorn", hypercorn_h11),
-    in_process("starlette", starlette, counts_pages=True, disabled_integrations="uvicorn"),
-    in_process("fastapi", fastapi, counts_pages=True, disabled_integrations="uvicorn"),
+    in_process("uvicorn-h11", uvicorn_h11).passing("asgi"),
+    in_process("uvicorn-httptools", uvicorn_httptools).passing("asgi"),
+    in_process("hypercorn", hypercorn_h11).passing("asgi"),
+    in_process("starlette", starlette, True, disabled_integrations="uvicorn").passing(
+        "asgi", "starlette"
+    ),
+    in_process("fastapi", fastapi, True, disabled_integrations="uvicorn").passing(
+        "asgi", "starlette"
+    ),
 )
 SERVERS = (
     *IN_PROCESS,
