@@ -7,10 +7,10 @@ works on one shape.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from itertools import islice
 from operator import itemgetter
-from typing import NamedTuple
+from typing import Any
 
 
 class Known(dict[str, str]):
@@ -71,8 +71,7 @@ MANY = 512
 
 
 # Callers send few different sets of names. Hostile ones are not allowed to fill the memory.
-_MAX_SHAPES = 256
-_MAX_LAYOUTS = 64
+_MAX_LAYOUTS = 256
 
 _LIKELY = {"x-request-id": 0, "traceparent": 1}
 
@@ -82,39 +81,29 @@ def environ_key(name: str) -> str:
     return "HTTP_" + name.upper().replace("-", "_")
 
 
-class Layout(NamedTuple):
-    """What is read of an environ that holds certain headers and no others, worked out once."""
+class Layout:
+    """What is read of an environ that holds certain headers and no others, worked out once.
 
-    keys: Sequence[tuple[str, str]]
-    # In the form of what is captured: to copy it and put the values in costs half of filling one.
-    empty: dict[str, str]
-    names: tuple[str, ...]
+    `absent` are the keys that would tell another one, `mark` is a key of its own by which most
+    others are told at once.
+    """
 
+    __slots__ = ("absent", "announces", "mark", "names", "read")
 
-class Shape:
-    """What an environ may hold in which certain keys were found at the first look."""
-
-    __slots__ = ("_found", "announces", "layouts", "possible")
-
-    def __init__(self, found: Set[str], names: Names) -> None:
-        self._found = [(key, name) for key, name in names.environ.items() if key in found]
-        arrived = {name for _, name in self._found}
-        along = [name for name, first in names.secondary.items() if not arrived.isdisjoint(first)]
-        # What may have come along, and a bit for each.
-        self.possible = [(environ_key(name), 1 << place) for place, name in enumerate(along)]
-        # sum of the bits -> layout
-        self.layouts: dict[int, Layout] = {}
-        self.announces = not names.announcing.isdisjoint(arrived)
-
-    def layout(self, bits: int, names: Names) -> Layout:
-        """What is read where these came along, kept for the next time."""
-        if len(self.layouts) >= _MAX_LAYOUTS:
-            self.layouts.clear()
-        along = [(key, names.environ[key]) for key, bit in self.possible if bits & bit]
-        keys = (*self._found, *along)
-        lower = tuple(name for _, name in keys)
-        made = self.layouts[bits] = Layout(keys, dict.fromkeys(lower, ""), lower)
-        return made
+    def __init__(self, there: Set[str], names: Names) -> None:
+        first = [key for key in names.environ_first if key in there]
+        arrived = {names.environ[key] for key in first}
+        along = [key for key, of in names.environ_along.items() if not arrived.isdisjoint(of)]
+        keys = [*first, *(key for key in along if key in there)]
+        self.mark = keys[0] if keys else ""
+        self.absent = [key for key in (*names.environ_first, *along) if key not in there]
+        self.names = tuple(names.environ[key] for key in keys)
+        self.announces = not names.announcing.isdisjoint(self.names)
+        # As code, like the methods of a named tuple: a loop takes twice as long.
+        entries = (f"{names.environ[key]!r}: environ[{key!r}]" for key in keys)
+        self.read: Callable[[Mapping[str, Any]], dict[str, Any]] = eval(
+            f"lambda environ: {{{', '.join(entries)}}}"
+        )
 
 
 class Names:
@@ -128,14 +117,15 @@ class Names:
     __slots__ = (
         "announcing",
         "environ",
+        "environ_along",
         "environ_first",
+        "last",
+        "layouts",
         "lower",
         "prefixes",
         "raw",
         "raw_first",
         "raw_keys",
-        "secondary",
-        "shapes",
     )
 
     def __init__(
@@ -145,14 +135,14 @@ class Names:
         secondary: Mapping[str, Set[str]] | None = None,
     ) -> None:
         self.lower = frozenset(names)
-        self.secondary = secondary or {}
-        # keys found in an environ -> what is read of it
-        self.shapes: dict[frozenset[str], Shape] = {}
+        secondary = secondary or {}
         # key of a WSGI environ -> name
         self.environ = {environ_key(name): name for name in self.lower}
         # The likeliest first: what is found ends the search.
-        first = sorted(self.lower - self.secondary.keys(), key=lambda name: _LIKELY.get(name, 2))
+        first = sorted(self.lower - secondary.keys(), key=lambda name: _LIKELY.get(name, 2))
         self.environ_first = tuple(environ_key(name) for name in first)
+        # key of a secondary name -> those of which it needs one
+        self.environ_along = {environ_key(name): of for name, of in secondary.items()}
         # name in bytes -> name
         self.raw = {name.encode("latin-1"): name for name in self.lower}
         self.raw_keys = frozenset(self.raw)
@@ -160,39 +150,49 @@ class Names:
         # announcing header -> prefix of its family
         self.prefixes = dict(prefixes or {})
         self.announcing = frozenset(self.prefixes)
+        # keys that are known in an environ -> what is read of it
+        self.layouts: dict[frozenset[str], Layout] = {}
+        # That of the last request, since most have the same headers as the one before.
+        self.last = Layout(frozenset(), self)
 
-    def shape(self, found: Set[str]) -> Shape:
-        """What is read where these keys of an environ were found, kept for the next time."""
-        if len(self.shapes) >= _MAX_SHAPES:
-            self.shapes.clear()
-        made = self.shapes[frozenset(found)] = Shape(found, self)
+    def layout(self, environ: Mapping[str, object], found: Set[str]) -> Layout:
+        """What is read of an environ in which these keys were found at first."""
+        there = frozenset(found | (environ.keys() & self.environ_along.keys()))
+        made = self.layouts.get(there)
+        if made is None:
+            if len(self.layouts) >= _MAX_LAYOUTS:
+                self.layouts.clear()
+            made = self.layouts[there] = Layout(there, self)
+        self.last = made
         return made
 
 
-def capture_environ(environ: Mapping[str, object], names: Names) -> Known:
+def capture_environ(environ: Mapping[str, Any], names: Names) -> Known:
     """The known headers of a WSGI environ.
 
     Walks the few names in C that something hangs on: a request with none of them, the commonest of
-    all, costs nothing else. Then it looks for what goes along with those found.
+    all, costs nothing else.
     """
-    found = environ.keys() & names.environ_first
-    if not found:
-        return NO_HEADERS
-    shape = names.shapes.get(frozenset(found)) or names.shape(found)
-    bits = 0
-    for key, bit in shape.possible:
-        if key in environ:
-            bits |= bit
-    keys, empty, lower = shape.layouts.get(bits) or shape.layout(bits, names)
-    known = Captured(empty)
-    for key, name in keys:
-        value = environ[key]
-        # What is no text no server has put there.
-        if type(value) is not str:
-            return _without_objects(environ, names)
-        known[name] = value
-    known.names = lower
-    return _with_families(environ, names, known) if shape.announces else known
+    layout = names.last
+    if layout.mark not in environ or not environ.keys().isdisjoint(layout.absent):
+        found = environ.keys() & names.environ_first
+        if not found:
+            return NO_HEADERS
+        layout = names.layout(environ, found)
+    try:
+        values = layout.read(environ)
+    except KeyError:
+        # It has less than the last one.
+        layout = names.layout(environ, environ.keys() & names.environ_first)
+        values = layout.read(environ)
+    try:
+        # Tells what is no text, which no server has put there.
+        "".join(values.values())
+    except TypeError:
+        return _without_objects(environ, names)
+    known = Captured(values)
+    known.names = layout.names
+    return _with_families(environ, names, known) if layout.announces else known
 
 
 def _without_objects(environ: Mapping[str, object], names: Names) -> Known:

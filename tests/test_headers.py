@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from autotrace.headers import Known, Names, capture_bytes, capture_environ, capture_pairs
 
 NAMES = Names(("traceparent", "tracestate", "uber-trace-id"), {"uber-trace-id": "uberctx-"})
@@ -41,12 +43,30 @@ def test_environs_with_the_same_headers_have_the_same_names() -> None:
     assert capture_environ(backwards, NAMES).names is names
 
 
+@pytest.mark.parametrize("last", ["nothing", "less", "the same", "more", "other"])
+def test_what_is_captured_does_not_hang_on_the_environ_before(last: str) -> None:
+    first = frozenset(("traceparent", "b3"))
+    names = Names(("traceparent", "tracestate", "b3"), secondary={"tracestate": first})
+    environ = {"HTTP_TRACEPARENT": "00-A", "HTTP_TRACESTATE": "a=1"}
+    before = {
+        "nothing": {"HTTP_HOST": "h"},
+        "less": {"HTTP_TRACEPARENT": "00-B"},
+        "the same": {"HTTP_TRACEPARENT": "00-B", "HTTP_TRACESTATE": "b=2"},
+        "more": {**environ, "HTTP_B3": "0"},
+        "other": {"HTTP_B3": "0", "HTTP_TRACESTATE": "c=3"},
+    }
+    capture_environ(before[last], names)
+    known = capture_environ(environ, names)
+    assert known == {"traceparent": "00-A", "tracestate": "a=1"}
+    assert known.names == ("traceparent", "tracestate")
+
+
 def test_many_sets_of_names_do_not_fill_the_memory() -> None:
     names = Names([f"x-{number}" for number in range(1000)])
     for number in range(999):
         environ = {f"HTTP_X_{number}": "a", f"HTTP_X_{number + 1}": "b"}
         assert len(capture_environ(environ, names)) == 2
-    assert len(names.shapes) < 300
+    assert len(names.layouts) < 300
 
 
 def test_an_environ_of_any_size_gives_its_known_names() -> None:
