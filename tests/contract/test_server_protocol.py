@@ -11,6 +11,7 @@ from wsgiref.validate import validator
 
 import pytest
 
+from autotrace import integration
 from autotrace.context import CURRENT
 from autotrace.integrations import wsgi
 from tests.contract import agent
@@ -200,6 +201,31 @@ def test_nothing_of_a_call_is_kept(headers: dict[str, str], spans: Spans) -> Non
     del environ, thing, body
     gc.collect()
     assert gone() is None
+
+
+@pytest.mark.parametrize("settings", SETTINGS)
+def test_an_environ_that_is_used_again_is_another_call(settings: dict[str, str]) -> None:
+    """Whatever the call before has left in it: also after an error, and beside a body not read."""
+    calls: list[object] = []
+
+    def application(environ: Environ, start_response: Start) -> Iterator[bytes]:
+        calls.append(integration.served_call())
+        if len(calls) == 2:
+            raise ValueError("boom")
+        return streaming(environ, start_response)
+
+    with agent.traced(**settings) as spans:
+        environ = environ_of(SAMPLED)
+        served(application, environ)
+        with pytest.raises(ValueError):
+            served(application, environ)
+        unread = wsgi.call(application, environ, start_response)
+        served(application, environ)
+        del unread
+        gc.collect()
+        if settings != {"mode": "propagate"}:
+            spans.exactly(4)
+    assert None not in calls and len(set(map(id, calls))) == 4
 
 
 def test_an_application_that_is_handed_over_still_looks_like_itself(spans: Spans) -> None:
