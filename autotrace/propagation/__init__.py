@@ -23,6 +23,7 @@ from autotrace.propagation import (
     ottrace,
     sw8,
     tracecontext,
+    twofold,
     xray,
 )
 from autotrace.propagation.forward import (
@@ -167,7 +168,7 @@ class Plan:
         arrived = [format for format in formats if any(h in names for h in format.headers)]
         self.arrived = tuple(format.name for format in arrived)
         self.extractors = tuple(format.extract for format in arrived)
-        self.twofold = self.arrived == _TWOFOLD
+        self.twofold = self.arrived == _TWOFOLD and twofold.is_likely(names)
         sent_on = () if only is not None else self.arrived
         sent = [FORMATS[n] for n in dict.fromkeys((*order, *sent_on)) if n in FORMATS]
         self.injections = tuple(format.inject for format in sent) if only is None else only
@@ -225,9 +226,8 @@ def extract(known: Known, plan: Plan) -> Extracted:
     """
     parent: Incoming | None = None
     if plan.twofold:
-        # B3 costs less to read, and leaves nothing to be read where both say the same.
-        parent = b3multi.extract(known)
-        if parent is not None and tracecontext.agrees(known, parent):
+        parent = twofold.extract(known)
+        if parent is not None:
             return parent, (), parent.sampled
         parent = None
     others: tuple[Incoming, ...] = ()

@@ -58,27 +58,6 @@ def extract(known: Known) -> Incoming | None:
     return made
 
 
-def agrees(known: Known, parent: Incoming) -> bool:
-    """Whether `traceparent` says of the caller's span what another format has said of it.
-
-    Then it is W3C's parent. Told by one comparison, without a look into the value.
-    """
-    sampled = parent.sampled
-    if sampled == 1:
-        flags = "01"
-    elif sampled == 0:
-        flags = "00"
-    else:
-        return False
-    if known.repeated or known.get(TRACEPARENT) != f"00-{parent.trace_id}-{parent.span_id}-{flags}":
-        return False
-    parent.format = "tracecontext"
-    state = known.get(TRACESTATE)
-    if state is not None:
-        parent.states = (state,)
-    return True
-
-
 def _unusual(value: str) -> re.Match[str] | None:
     """Matches a later version, and values whose server did not take blanks off."""
     if len(value) > MAX_LENGTH:
