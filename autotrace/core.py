@@ -133,8 +133,13 @@ class Core(Deciding, Sending):
         plan = call.plan = self._planner.plan(known)
         if place is not None or self.asks_all:
             return self._looked_at(call, place, peer or "")
-        self._join(call, plan, peer or "")
+        wish = self._join(call, plan)
+        if plan.decides or not self._follow_usual(call):
+            self._decide(call, peer or "")
         COUNTED[call.reason] += 1
+        if wish is not None:
+            # The caller's word counts, in both directions.
+            call.sampled = wish
         if call.sampled:
             self._record(call)
             self._record_headers(call)
@@ -142,13 +147,12 @@ class Core(Deciding, Sending):
             call.baggage = arrived_baggage(known)
         return call
 
-    def _join(self, call: Inbound, plan: propagation.Plan, peer: str) -> None:
-        """Takes the caller's trace, and its word about sampling, by each format's own rules."""
-        if plan.extractors:
-            parent, others, wish = propagation.extract(call.known, plan)
-        else:
+    def _join(self, call: Inbound, plan: propagation.Plan) -> int | None:
+        """Takes the caller's trace by each format's own rules; its word about sampling."""
+        if not plan.extractors:
             # A request id alone names no span and wishes nothing.
-            parent, others, wish = propagation.NOTHING
+            return None
+        parent, others, wish = propagation.extract(call.known, plan)
         if parent is not None:
             call.trace_id = parent.trace_id
             call.span_id = parent.span_id
@@ -162,10 +166,7 @@ class Core(Deciding, Sending):
                     propagation.CONFLICTS[other.format] += 1
                 call.others = others
                 call.agreed = propagation.without(call.known, others)
-        self._decide(call, peer)
-        if wish is not None:
-            # The caller's word counts, in both directions.
-            call.sampled = wish
+        return wish
 
     def _looked_at(self, call: Inbound, place: Place | None, peer: str) -> Inbound:
         """Begins a call about which more is asked than most configurations ask."""
@@ -179,7 +180,10 @@ class Core(Deciding, Sending):
             if self._inbound_routes:
                 call.route_rule = self._inbound_routes.find(method, host, path, known)
         if self._tracer is None:
-            self._join(call, call.plan or self._planner.nothing, peer)
+            wish = self._join(call, call.plan or self._planner.nothing)
+            self._decide(call, peer)
+            if wish is not None:
+                call.sampled = wish
         else:
             self._decide(call, peer)
         reason, _ = sampling.decision(call.reason, health_check)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 CLIENT_TRACE_ID = "x-client-trace-id"
 FORCE_TRACE = "x-envoy-force-trace"
 # What decisions are taken by.
-_DECIDING = frozenset((CLIENT_TRACE_ID, FORCE_TRACE, decorator.HEADER))
+DECIDING = frozenset((CLIENT_TRACE_ID, FORCE_TRACE, decorator.HEADER))
 
 
 def known_names(config: Config, read: Iterable[str]) -> Names:
@@ -23,7 +23,7 @@ def known_names(config: Config, read: Iterable[str]) -> Names:
     if config.mode == "propagate":
         # All of them go out, and nothing else is known.
         return Names(names, propagation.FAMILIES)
-    names |= {*_DECIDING, *read}
+    names |= {*DECIDING, *read}
     if "xray" in config.exporter:
         # Its segments tell the client's address.
         names.add(trust.FORWARDED_FOR)

@@ -13,9 +13,9 @@ SAMPLING = "9"
 SERVICE_FORCED = "a"
 CLIENT_FORCED = "b"
 
-_REASON_INDEX = 14
-_LENGTH = 36
-_REASONS = frozenset((SAMPLING, SERVICE_FORCED, CLIENT_FORCED))
+REASON_INDEX = 14
+LENGTH = 36
+REASONS = frozenset((SAMPLING, SERVICE_FORCED, CLIENT_FORCED))
 
 _from_hex = bytes.fromhex
 _from_bytes = int.from_bytes
@@ -46,18 +46,18 @@ def to_integer(request_id: str) -> int | None:
 
 def get_reason(request_id: str, packs: bool = True) -> str:
     """The packed trace reason; any 36 characters may have one, unless reasons are not packed."""
-    if packs and len(request_id) == _LENGTH:
-        reason = request_id[_REASON_INDEX]
-        if reason in _REASONS:
+    if packs and len(request_id) == LENGTH:
+        reason = request_id[REASON_INDEX]
+        if reason in REASONS:
             return reason
     return NOT_TRACEABLE
 
 
 def set_reason(request_id: str, reason: str, packs: bool = True) -> str:
     """The id with that reason packed into it; other lengths than a UUID's stay as they are."""
-    if not packs or len(request_id) != _LENGTH or request_id[_REASON_INDEX] == reason:
+    if not packs or len(request_id) != LENGTH or request_id[REASON_INDEX] == reason:
         return request_id
-    return f"{request_id[:_REASON_INDEX]}{reason}{request_id[_REASON_INDEX + 1 :]}"
+    return f"{request_id[:REASON_INDEX]}{reason}{request_id[REASON_INDEX + 1 :]}"
 
 
 def kept(

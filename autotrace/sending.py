@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from autotrace import decorator, propagation, request_id, trust
 from autotrace.call import Inbound, Outbound, Pairs
 from autotrace.facts import ServerRequest
-from autotrace.known_names import initials
+from autotrace.known_names import DECIDING, initials
 from autotrace.operation import origin_form
 from autotrace.outside import Outside
 from autotrace.propagation import NOWHERE, Hop, baggage
@@ -104,11 +104,11 @@ def _planner(config: Config, tracer: Tracer | None) -> propagation.Planner:
     forwarded = frozenset((*propagation.FORWARDED, *config.forward_headers))
     everything = forwarded | frozenset(propagation.OWNER)
     if config.no_context_propagation:
-        return propagation.Planner((), forwarded, ())
+        return propagation.Planner((), forwarded, (), DECIDING)
     if tracer is None:
-        return propagation.Planner(config.propagators, forwarded)
+        return propagation.Planner(config.propagators, forwarded, deciding=DECIDING)
     # What Envoy's tracer does not write passes through Envoy as it came.
-    return propagation.Planner(tracer.injects, everything, tracer.injections)
+    return propagation.Planner(tracer.injects, everything, tracer.injections, DECIDING)
 
 
 def _says_who(config: Config) -> Pairs:

@@ -97,7 +97,7 @@ PACKED = request_ids(2, "49abAB17")
 )
 def test_percentages_mean_the_same(random: float, overall: float, expected: Shares) -> None:
     core = made(random_sampling=random, overall_sampling=overall)
-    for request_id in PLAIN:
+    for request_id in (*PLAIN, *PACKED[:20_000]):
         call = core.inbound(Known({"x-request-id": request_id}))
         assert call is not None
         decided = (bool(call.sampled), call.request_id)

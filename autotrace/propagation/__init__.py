@@ -144,13 +144,15 @@ class Plan:
     `arrived` are the formats that it came in, `extractors` read them in the order in which they
     are believed; `twofold`: they are the two that nearly always agree. `injections` write the
     formats that are sent, and take the place of the headers named in `replaced`; `by_hop`: they
-    differ by who is called. `carried` are the headers sent on as they are.
+    differ by who is called. `carried` are the headers sent on as they are. `decides`: headers came
+    that have a say in whether the call is traced.
     """
 
     __slots__ = (
         "arrived",
         "by_hop",
         "carried",
+        "decides",
         "extractors",
         "injections",
         "replaced",
@@ -163,6 +165,7 @@ class Plan:
         order: tuple[str, ...],
         wanted: Set[str],
         only: tuple[Inject, ...] | None = None,
+        deciding: Set[str] = frozenset(),
     ) -> None:
         formats = [FORMATS[name] for name in _ordered(order)]
         arrived = [format for format in formats if any(h in names for h in format.headers)]
@@ -180,32 +183,36 @@ class Plan:
             (*(header for format in sent for header in format.headers), *_ALWAYS_OURS)
         )
         self.carried = carried(names, wanted - self.replaced)
+        self.decides = not deciding.isdisjoint(names)
 
 
 class Planner:
     """The plans by the names that arrived, for the configured formats in their order.
 
     What arrives is sent on in its formats as well; with `only`, which writes the configured ones,
-    it is not, and what is `wanted` of it is carried as it came.
+    it is not, and what is `wanted` of it is carried as it came. `deciding` are headers that have a
+    say in the decision, beside the formats and the request id.
     """
 
-    __slots__ = ("_only", "_order", "_plans", "_wanted", "nothing")
+    __slots__ = ("_deciding", "_only", "_order", "_plans", "_wanted", "nothing")
 
     def __init__(
         self,
         order: Iterable[str],
         wanted: Set[str] = FORWARDED.keys(),
         only: tuple[Inject, ...] | None = None,
+        deciding: Set[str] = frozenset(),
     ) -> None:
         self._order = tuple(order)
         self._wanted = wanted
         self._only = only
+        self._deciding = deciding
         self._plans: dict[tuple[str, ...], Plan] = {}
         self.nothing = self.anew(())
 
     def anew(self, names: tuple[str, ...]) -> Plan:
         """What to do where these names arrived, not looked up."""
-        return Plan(names, self._order, self._wanted, self._only)
+        return Plan(names, self._order, self._wanted, self._only, self._deciding)
 
     def plan(self, known: Known) -> Plan:
         """What to do about these headers."""
@@ -229,7 +236,6 @@ def extract(known: Known, plan: Plan) -> Extracted:
         parent = twofold.extract(known)
         if parent is not None:
             return parent, (), parent.sampled
-        parent = None
     others: tuple[Incoming, ...] = ()
     wish: int | None = None
     for read in plan.extractors:
