@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 from opentelemetry.trace import SpanContext
 
 from autotrace import decorator, grpc_status, guard, ids, propagation
-from autotrace.facts import Failure, Response
+from autotrace.facts import (
+    NO_ROUTE,
+    RETRY_LIMIT,
+    ClientRequest,
+    Failure,
+    Response,
+    ServerRequest,
+)
 from autotrace.failure import reason
 from autotrace.headers import NO_HEADERS, Known
 from autotrace.request_id import NOT_TRACEABLE, generate, set_reason
@@ -24,6 +31,8 @@ Pairs = list[tuple[str, str]]
 # Headers that can be the program's own without another word about the trace.
 _NO_TRACE = frozenset(("x-request-id", "baggage", "sw8-correlation", "sw8-x"))
 _TRACE = frozenset(propagation.OWNER) - _NO_TRACE
+
+NOT_FOUND = 404
 
 SITE = guard.site("call")
 
@@ -136,6 +145,8 @@ class Inbound(Unrecorded):
             self.span = None
             span.status = status
             span.response_size = response_size
+            if status == NOT_FOUND and isinstance(span.request, ServerRequest):
+                flags = (*flags, NO_ROUTE) if span.request.unrouted else flags
             span.flags = flags
             span.end()
 
@@ -145,6 +156,13 @@ class Inbound(Unrecorded):
         if passive is None:
             passive = self._passive = self.core.unrecorded(self, self)
         return passive
+
+
+def _flags(span: Span, flags: tuple[str, ...], status: int) -> tuple[str, ...]:
+    """The flags of an attempt that came to this, and whether it was the last one."""
+    request = span.request
+    last = isinstance(request, ClientRequest) and status in request.given_up_at
+    return (*flags, RETRY_LIMIT) if last else flags
 
 
 class Outbound:
@@ -220,6 +238,7 @@ class Outbound:
         span = self.span
         if span is not None:
             span.status = response.status
+            span.flags = _flags(span, (), response.status)
             if response.protocol:
                 span.protocol = response.protocol
             if response.peer is not None:
@@ -234,7 +253,7 @@ class Outbound:
         """There is no (whole) response."""
         span = self.span
         if span is not None and not span.end_ns:
-            span.flags = failure.flags
+            span.flags = _flags(span, failure.flags, 0)
             span.reason = failure.reason
             if failure.canceled:
                 span.canceled = True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 # Envoy's short codes of response flags that a process sees; all of them: `response_flags`.
 CONNECTION_FAILURE = "UF"
@@ -14,6 +14,8 @@ LOCAL_RESET = "LR"
 PROTOCOL_ERROR = "UPE"
 CLIENT_GONE = "DC"
 POOL_OVERFLOW = "UO"
+NO_ROUTE = "NR"
+RETRY_LIMIT = "URX"
 
 
 class ServerRequest:
@@ -21,7 +23,7 @@ class ServerRequest:
 
     `target` is the request line's: path and query as sent. `peer` is the address that connected
     ("" if unknown), `protocol` such as `HTTP/1.1`, `size` the body's bytes as announced. Without a
-    method its head never arrived.
+    method its head never arrived. `unrouted`: the framework has looked for a route and found none.
     """
 
     __slots__ = (
@@ -35,6 +37,7 @@ class ServerRequest:
         "scheme",
         "size",
         "target",
+        "unrouted",
         "user_agent",
     )
 
@@ -62,6 +65,7 @@ class ServerRequest:
         self.downstream_cluster = downstream_cluster
         self.original_path = original_path
         self.route = ""
+        self.unrouted = False
 
 
 class GrpcRequest(ServerRequest):
@@ -78,10 +82,11 @@ class ClientRequest:
     """A request that goes out, once per exchange on the wire.
 
     `target` is the request line's: a path with its query, or a whole URL towards a proxy.
-    `attempt` counts from 1 for each redirect hop.
+    `attempt` counts from 1 for each redirect hop. `given_up_at` are the statuses after which its
+    library would try once more, had it not used up its attempts; 0 among them for no answer.
     """
 
-    __slots__ = ("attempt", "host", "method", "port", "scheme", "target")
+    __slots__ = ("attempt", "given_up_at", "host", "method", "port", "scheme", "target")
 
     def __init__(
         self, method: str, scheme: str, host: str, port: int | None, target: str, attempt: int = 1
@@ -92,6 +97,7 @@ class ClientRequest:
         self.port = port
         self.target = target
         self.attempt = attempt
+        self.given_up_at: Collection[int] = ()
 
 
 class Stream:

@@ -47,6 +47,7 @@ __all__ = (
     "Fields",
     "Inbound",
     "Outbound",
+    "NO_ROUTE",
     "Patches",
     "apart",
     "argument",
@@ -85,12 +86,16 @@ __all__ = (
     "story",
     "tell_grpc_status",
     "tell_headers",
+    "tell_no_route",
     "tell_route",
     "tell_trailers",
     "tracer",
 )
 
 Subject = TypeVar("Subject")
+
+# For a route, where the framework has looked for one and found none.
+NO_ROUTE = ""
 
 # The attribute of a connection, and of a response, that holds the exchange in progress.
 EXCHANGE = "_autotrace_outbound"
@@ -307,6 +312,13 @@ def tell_route(span: Span, route: str) -> None:
     """The framework's template of the path, for the span of a request."""
     if isinstance(span.request, ServerRequest):
         span.request.route = route
+        span.request.unrouted = False
+
+
+def tell_no_route(span: Span) -> None:
+    """The framework has looked for a route, of its own or below another one, and found none."""
+    if isinstance(span.request, ServerRequest):
+        span.request.unrouted = True
 
 
 def tell_grpc_status(span: Span, status: int, message: str) -> None:
@@ -314,27 +326,44 @@ def tell_grpc_status(span: Span, status: int, message: str) -> None:
     span.grpc = ((str(status), message or None),)
 
 
+def _never(error: BaseException) -> bool:
+    return False
+
+
 def routed(
-    name: str, read: Callable[..., str | None]
+    name: str, read: Callable[..., str | None], lost: Callable[[BaseException], bool] = _never
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Tells the route of the request at hand after a function that looks for it.
 
-    `read` finds it in what the function returned, handed to it before the function's arguments.
+    `read` finds it in what the function returned, handed to it before the function's arguments:
+    NO_ROUTE for none, None where nobody can tell. `lost`: whether it says so by this exception.
     """
     here = site(name)
+
+    def tell(read: Callable[..., str | None], *args: Any, **kwargs: Any) -> None:
+        try:
+            call = None if here.off else served_call()
+            if call is not None and call.span is not None:
+                route = read(*args, **kwargs)
+                if route:
+                    tell_route(call.span, route)
+                elif route is not None:
+                    tell_no_route(call.span)
+        except Exception as error:
+            failed(here, error)
+
+    def missed(error: BaseException) -> str | None:
+        return NO_ROUTE if lost(error) else None
 
     def around(original: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(original)
         def patched(*args: Any, **kwargs: Any) -> Any:
-            found = original(*args, **kwargs)
             try:
-                call = None if here.off else served_call()
-                if call is not None and call.span is not None:
-                    route = read(found, *args, **kwargs)
-                    if route:
-                        tell_route(call.span, route)
-            except Exception as error:
-                failed(here, error)
+                found = original(*args, **kwargs)
+            except BaseException as error:
+                tell(missed, error)
+                raise
+            tell(read, found, *args, **kwargs)
             return found
 
         return patched

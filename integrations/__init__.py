@@ -162,7 +162,12 @@ MANIFEST: tuple[Row, ...] = (
     Row("quart", ("quart.app", "quart.ctx"), "quart>=0.18", "in", "Quart: entry and route"),
     Row(
         "litestar",
-        ("litestar.app", "litestar.routes.http", "litestar.routes.websocket"),
+        (
+            "litestar.app",
+            "litestar.routes.http",
+            "litestar.routes.websocket",
+            "litestar._asgi.asgi_router",
+        ),
         "litestar>=2",
         "in",
         "Litestar: entry and route",
@@ -284,11 +289,6 @@ MANIFEST: tuple[Row, ...] = (
         "api",
         "spans of the program's own",
     ),
-    # They wake nobody: what they patch by themselves has to come first.
-    Row(
-        "gevent",
-        ("gevent", "gevent.threadpool"),
-        "gevent>=21.8",
     # Wakes nobody: a program that only has a database is not traced.
     Row(
         "otel_instrumentors",
@@ -298,6 +298,11 @@ MANIFEST: tuple[Row, ...] = (
         "OpenTelemetry's instrumentors of databases, caches and queues, where they are installed",
         passive=True,
     ),
+    # They wake nobody: what they patch by themselves has to come first.
+    Row(
+        "gevent",
+        ("gevent", "gevent.threadpool"),
+        "gevent>=21.8",
         "carrier",
         "greenlets and pool threads",
         passive=True,

@@ -22,6 +22,8 @@ EXCHANGE = integration.EXCHANGE
 _PUT = "_autotrace_put"
 
 _SCHEMES = {"ws": "http", "wss": "https"}
+# What aiohttp tries again, once.
+_RETRIED = frozenset(("ClientOSError", "ServerDisconnectedError"))
 # What failed last, as numbers and text: the call of the program, its method and URL, the attempt.
 _failure: ContextVar[tuple[int, str, str, int] | None] = ContextVar(
     "autotrace_aiohttp_failure", default=None
@@ -188,6 +190,10 @@ def _failed(
             named = _named(request)
         if named is not None and span is not None and isinstance(span.request, ClientRequest):
             _failure.set((*named, span.request.attempt))
+            if span.request.attempt > 1 and not _RETRIED.isdisjoint(
+                kind.__name__ for kind in type(error).__mro__
+            ):
+                span.request.given_up_at = (0,)
         outbound.failed(integration.classify(error, connected))
     except Exception as fault:
         integration.failed(SITE, fault)

@@ -16,6 +16,7 @@ from autotrace.integration import CURRENT, Inbound, Patches
 
 SITE = integration.site("aiohttp_server")
 _SWITCHING_PROTOCOLS = 101
+_NOT_FOUND = 404
 
 
 def patch(module: ModuleType, patches: Patches) -> None:
@@ -67,7 +68,7 @@ def _handle_request(original: Callable[..., Any]) -> Callable[..., Any]:
 
 def _begin(connection: Any, request: Any) -> Inbound | None:
     message = request._message
-    peer = _address(connection.peername)
+    peer = _address(request._transport_peername)
     # aiohttp decodes values as UTF-8; we have them as they came.
     pairs = [
         (
@@ -82,8 +83,8 @@ def _begin(connection: Any, request: Any) -> Inbound | None:
     if inbound is not None and inbound.span is not None:
         inbound.span.request = integration.server_request(
             message.method,
-            "https" if connection.ssl_context else "http",
-            message.headers.get("Host") or _own_address(connection.sockname),
+            "https" if request._transport_sslcontext else "http",
+            message.headers.get("Host") or _own_address(connection),
             message.path,
             "HTTP/{}.{}".format(*message.version),
             peer,
@@ -97,7 +98,9 @@ def _address(name: Any) -> str:
     return str(name[0]) if type(name) is tuple else ""
 
 
-def _own_address(name: Any) -> str:
+def _own_address(connection: Any) -> str:
+    transport = connection.transport
+    name = None if transport is None else transport.get_extra_info("sockname")
     return f"{name[0]}:{name[1]}" if type(name) is tuple else ""
 
 
@@ -136,6 +139,8 @@ def _end(inbound: Inbound, request: Any, sent: _Sent, gone: bool) -> None:
     resource = None if match is None else match.route.resource
     if resource is not None:
         integration.tell_route(span, resource.canonical)
+    elif getattr(getattr(match, "http_exception", None), "status", None) == _NOT_FOUND:
+        integration.tell_no_route(span)
     flags: tuple[str, ...] = ()
     if not sent.whole:
         # Cancelled by whoever stops the server, or failed within the body.

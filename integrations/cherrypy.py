@@ -20,6 +20,7 @@ def patch(module: ModuleType, patches: Patches) -> None:
     """Patches the calls of a tree and of its applications, the dispatcher, the answer to errors."""
     if module.__name__ == "cherrypy._cptree":
         patches.replace(module.Tree, "__call__", wsgi.entry)
+        patches.replace(module.Tree, "script_name", integration.routed("cherrypy", _mounted))
         patches.replace(module.Application, "__call__", wsgi.entry)
     elif module.__name__ == "cherrypy._cprequest":
         raised = integration.raising("cherrypy", _error)
@@ -33,10 +34,14 @@ def _error(request: object) -> BaseException | None:
     return sys.exc_info()[1]
 
 
+def _mounted(name: str | None, *args: Any) -> str | None:
+    return integration.NO_ROUTE if name is None else None
+
+
 def _route(found: tuple[Any, list[str]], dispatcher: Any, path: str) -> str | None:
     handler, arguments = found
     if handler is None:
-        return None
+        return integration.NO_ROUTE
     app = sys.modules["cherrypy"].serving.request.app
     names = [name for name in path.split("/") if name]
     walked = names[: len(names) - len(arguments)]

@@ -32,7 +32,7 @@ def patch(module: ModuleType, patches: Patches) -> None:
         raised = integration.raising("django", _error)
         patches.replace(module, "handle_uncaught_exception", raised)
     else:
-        resolved = integration.routed("django", _route)
+        resolved = integration.routed("django", _route, _is_lost)
         patches.replace(module.BaseHandler, "resolve_request", resolved)
 
 
@@ -112,6 +112,10 @@ def _close(original: Callable[..., object]) -> Callable[..., object]:
 def _error(request: object, resolver: object, exc_info: Any) -> BaseException | None:
     error: BaseException | None = exc_info[1]
     return error
+
+
+def _is_lost(error: BaseException) -> bool:
+    return type(error).__name__ == "Resolver404"
 
 
 def _route(match: Any, handler: object, request: Any) -> str:

@@ -29,4 +29,6 @@ def _error(
 
 def _route(found: tuple[Any, ...], app: object, request: object) -> str | None:
     template: str | None = found[3]
-    return template
+    # In place of a responder of the program's, or of what serves below a prefix.
+    missing = not template and getattr(found[0], "__name__", "").startswith("path_not_found")
+    return integration.NO_ROUTE if missing else template

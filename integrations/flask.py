@@ -13,6 +13,7 @@ from autotrace.integrations import wsgi
 
 SITE = integration.site("flask")
 _DATA = frozenset((list, tuple))
+_NOT_FOUND = 404
 
 
 def patch(module: ModuleType, patches: Patches) -> None:
@@ -44,6 +45,10 @@ def _dispatch(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _tell_route(call: Inbound) -> None:
-    rule = sys.modules["flask.globals"].request.url_rule
-    if rule is not None and call.span is not None:
-        integration.tell_route(call.span, rule.rule)
+    request = sys.modules["flask.globals"].request
+    if call.span is None:
+        return
+    if request.url_rule is not None:
+        integration.tell_route(call.span, request.url_rule.rule)
+    elif getattr(request.routing_exception, "code", None) == _NOT_FOUND:
+        integration.tell_no_route(call.span)

@@ -46,15 +46,23 @@ def exchange(pool: Any, request: Any) -> Generator[Exchange | Answer, Any, None]
     """One exchange."""
     url = request.url
     scheme = url.scheme.decode("latin-1")
-    response = yield Exchange(
-        ClientRequest(
-            request.method.decode("latin-1"),
-            _SCHEMES.get(scheme, scheme),
-            url.host.decode("latin-1"),
-            url.port,
-            url.target.decode("latin-1"),
-        )
+    asked = ClientRequest(
+        request.method.decode("latin-1"),
+        _SCHEMES.get(scheme, scheme),
+        url.host.decode("latin-1"),
+        url.port,
+        url.target.decode("latin-1"),
     )
+    try:
+        response = yield Exchange(asked)
+    except Exception as error:
+        # Only connecting is tried again, within one exchange.
+        if getattr(pool, "_retries", 0) and type(error).__name__ in (
+            "ConnectError",
+            "ConnectTimeout",
+        ):
+            asked.given_up_at = (0,)
+        raise
     protocol = response.extensions.get("http_version", b"").decode("latin-1")
     # What follows an upgrade is another protocol.
     body = None if response.status == 101 else response.stream

@@ -17,9 +17,14 @@ def patch(module: ModuleType, patches: Patches) -> None:
     """Patches the router's call, and the mapper of its routes."""
     if module.__name__ == "pyramid.router":
         patches.replace(module.Router, "__call__", wsgi.entry)
+        patches.replace(module, "_call_view", integration.routed("pyramid", _view))
     else:
         mapped = integration.routed("pyramid", _route)
         patches.replace(module.RoutesMapper, "__call__", mapped)
+
+
+def _view(response: object, *args: Any) -> str | None:
+    return integration.NO_ROUTE if response is None else None
 
 
 def _route(found: dict[str, Any], mapper: object, request: Any) -> str | None:

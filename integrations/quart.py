@@ -9,6 +9,8 @@ from autotrace import integration
 from autotrace.integration import Patches
 from autotrace.integrations import asgi
 
+_NOT_FOUND = 404
+
 
 def patch(module: ModuleType, patches: Patches) -> None:
     """Patches the application's call, what becomes of its exceptions, and where rules match."""
@@ -26,5 +28,9 @@ def _error(app: object, error: BaseException) -> BaseException:
 
 
 def _rule(found: None, context: Any) -> str | None:
-    rule = context.request_websocket.url_rule
-    return None if rule is None else rule.rule
+    request = context.request_websocket
+    if request.url_rule is not None:
+        rule: str = request.url_rule.rule
+        return rule
+    missing = getattr(request.routing_exception, "code", None) == _NOT_FOUND
+    return integration.NO_ROUTE if missing else None

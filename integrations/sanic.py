@@ -135,6 +135,8 @@ def _end(exchange: _Exchange, request: Any, connection: Any) -> None:
             return
         if request.route is not None:
             integration.tell_route(span, f"/{request.route.path}")
+        else:
+            integration.tell_no_route(span)
         http = connection._http
         flags: tuple[str, ...] = ()
         # Its slots are empty until they are needed.

@@ -17,12 +17,13 @@ _REST = "/{path}"
 
 
 def patch(module: ModuleType, patches: Patches) -> None:
-    """Patches the application's call, and where a route is handed the request."""
+    """Patches the application's call, and where a route is handed the request, or none is found."""
     if module.__name__ == "starlette.applications":
         patches.replace(module.Starlette, "__call__", asgi.entry)
         return
     for kind in (module.Route, module.WebSocketRoute, module.Mount):
         patches.replace(kind, "handle", _handle)
+    patches.replace(module.Router, "not_found", integration.routed("starlette", _nothing))
 
 
 def _handle(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -38,6 +39,10 @@ def _handle(original: Callable[..., Any]) -> Callable[..., Any]:
     return handle
 
 
+def _nothing(begun: object, *args: Any) -> str:
+    return integration.NO_ROUTE
+
+
 def found(route: Any) -> None:
     """Tells the call that is served of a route, below the mounts that were found before."""
     call = integration.served_call()
@@ -45,4 +50,5 @@ def found(route: Any) -> None:
         return
     request = call.span.request
     if isinstance(request, ServerRequest):
-        request.route = request.route.removesuffix(_REST) + route.path_format
+        above = request.route.removesuffix(_REST)
+        integration.tell_route(call.span, above + route.path_format)

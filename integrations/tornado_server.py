@@ -5,6 +5,7 @@ It lasts until its response is written or its client left; a websocket's until t
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any
@@ -101,6 +102,8 @@ def _begin(delegate: Any) -> Inbound | None:
         route = _route(delegate.application.default_router.rules, delegate)
         if route:
             integration.tell_route(span, route)
+        elif delegate.handler_class in _stand_ins(delegate):
+            integration.tell_no_route(span)
     if span is not None or inbound.response_headers:
         tornado_http1.put(connection, _Served(inbound))
     return inbound
@@ -118,6 +121,13 @@ def _route(rules: Iterable[Any], delegate: Any) -> str:
             if found:
                 return found
     return ""
+
+
+def _stand_ins(delegate: Any) -> tuple[Any, ...]:
+    """What handles a request for which there is no rule."""
+    return sys.modules["tornado.web"].ErrorHandler, delegate.application.settings.get(
+        "default_handler_class"
+    )
 
 
 class _Served:

@@ -33,7 +33,15 @@ def make_request(
     """One attempt."""
     retries = kwargs.get("retries") or _retries.get()
     request = ClientRequest(method, self.scheme, self.host, self.port, url, attempt(retries))
-    response = yield Exchange(request, conn)
+    if request.attempt > 1 and _none_left(retries.total, retries.status):
+        request.given_up_at = retries.status_forcelist or ()
+    try:
+        response = yield Exchange(request, conn)
+    except Exception as error:
+        left = getattr(retries, _counter(error), None)
+        if request.attempt > 1 and _none_left(retries.total, left):
+            request.given_up_at = (0,)
+        raise
     yield Response(response.status)
 
 
@@ -45,6 +53,19 @@ def attempt(retries: Any) -> int:
             break
         number += 1
     return number
+
+
+def _none_left(*counts: int | bool | None) -> bool:
+    # None is no limit, and False is no attempt at all.
+    return any(count == 0 and count is not False for count in counts)
+
+
+def _counter(error: Exception) -> str:
+    """By which of its numbers a `Retry` counts an error."""
+    names = {kind.__name__ for kind in type(error).__mro__}
+    if names & {"ConnectTimeoutError", "NewConnectionError"}:
+        return "connect"
+    return "other" if names & {"SSLError", "CertificateError"} else "read"
 
 
 def _urlopen(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -44,14 +44,16 @@ async def read(session: aiohttp.ClientSession, url: str, **kwargs: Any) -> bytes
 
 
 @contextmanager
-def going_away() -> Iterator[int]:
-    """Answers one request on a connection, and reads the next before it goes."""
+def going_away(*last: bool) -> Iterator[int]:
+    """Answers one request on a connection, and reads the next before it goes; then another one,
+    of which it answers so many.
+    """
 
     def serve() -> None:
-        for more in (True, False):
+        for script in ((True, False), last):
             connection, _ = listening.accept()
             with connection, connection.makefile("rb") as stream:
-                for answers in (True, False) if more else (True,):
+                for answers in script:
                     stream.readline()
                     wire.read_headers(stream)
                     if answers:
@@ -68,7 +70,7 @@ def test_an_attempt_of_aiohttps_own_is_counted(spans: Spans) -> None:
     """It tries again where a connection that it kept is gone."""
     if not hasattr(aiohttp, "ConnectionTimeoutError"):
         pytest.skip("aiohttp tries again since 3.10")
-    with going_away() as port:
+    with going_away(True) as port:
 
         async def twice(session: aiohttp.ClientSession) -> list[bytes]:
             url = f"http://{HOST}:{port}/"
@@ -78,6 +80,22 @@ def test_an_attempt_of_aiohttps_own_is_counted(spans: Spans) -> None:
     _, *clients = spans.exactly(4)
     assert [outcome(span)[:2] for span in clients] == [("200", "-"), ("0", "UC"), ("200", "-")]
     assert [span["tags"].get("retry.count") for span in clients] == [None, None, "1"]
+
+
+def test_the_last_attempt_of_aiohttps_own_is_flagged(spans: Spans) -> None:
+    if not hasattr(aiohttp, "ConnectionTimeoutError"):
+        pytest.skip("aiohttp tries again since 3.10")
+    with going_away(False) as port:
+
+        async def twice(session: aiohttp.ClientSession) -> None:
+            url = f"http://{HOST}:{port}/"
+            assert await read(session, url) == b"ok"
+            with pytest.raises(aiohttp.ServerDisconnectedError):
+                await read(session, url)
+
+        calling(twice)
+    _, *clients = spans.exactly(4)
+    assert [outcome(span)[1] for span in clients] == ["-", "UC", "UC,URX"]
 
 
 def test_a_call_after_one_that_failed_is_a_first_attempt(spans: Spans, upstream: Upstream) -> None:

@@ -94,7 +94,8 @@ def test_the_route_is_the_template_that_matched(path: str, route: str, status: s
         reply = wire.request(port, path)
         tags = spans.one()["tags"]
     assert (tags.get("http.route"), tags["http.status_code"]) == (route, status)
-    assert (tags["response_flags"], tags["response_size"]) == ("-", str(len(reply.body)))
+    flags = "NR" if route is None else "-"
+    assert (tags["response_flags"], tags["response_size"]) == (flags, str(len(reply.body)))
 
 
 def test_an_error_is_told_and_an_http_exception_is_an_answer(spans: Spans) -> None:

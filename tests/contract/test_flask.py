@@ -74,7 +74,8 @@ def test_the_answer_is_what_counts(path: str, status: str, error: str | None, sp
     body, span = got(path, spans)
     tags = span["tags"]
     assert (tags["http.status_code"], tags.get("error")) == (status, error)
-    assert (tags["response_flags"], tags["response_size"]) == ("-", str(len(body)))
+    flags = "NR" if path == "/item/x" else "-"
+    assert (tags["response_flags"], tags["response_size"]) == (flags, str(len(body)))
     assert tags["http.url"] == f"http://localhost{path}"
 
 

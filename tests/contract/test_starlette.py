@@ -148,7 +148,7 @@ def test_a_websocket_has_a_route_too() -> None:
     ("path", "ends"),
     [
         ("/item/7", ("200", "-", "")),
-        ("/item/x", ("404", "-", "")),
+        ("/item/x", ("404", "NR", "")),
         ("/stream", ("200", "-", "")),
         ("/refuse", ("409", "-", "")),
         ("/file", ("200", "-", "")),
