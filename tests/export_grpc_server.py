@@ -16,18 +16,12 @@ PATIENCE = 20.0
 
 
 class Called(NamedTuple):
-    """One call: its messages, unpacked but not decoded, and who made it."""
+    """One call: its message, unpacked but not decoded, and who made it."""
 
     method: str
     metadata: Mapping[str, str | bytes]
-    messages: list[bytes]
+    message: bytes
     peer: str
-
-    @property
-    def message(self) -> bytes:
-        """The only message."""
-        (message,) = self.messages
-        return message
 
 
 class Answer(NamedTuple):
@@ -72,18 +66,13 @@ class GrpcCollector:
 
 
 @contextmanager
-def collecting_grpc(
-    tls: tuple[str, str] | None = None, streams: frozenset[str] = frozenset()
-) -> Iterator[GrpcCollector]:
-    """Runs a collector; `streams` are the methods that take a stream of messages.
-
-    `tls` names the files of a certificate and its key.
-    """
+def collecting_grpc(tls: tuple[str, str] | None = None) -> Iterator[GrpcCollector]:
+    """Runs a collector; `tls` names the files of a certificate and its key."""
     collector = GrpcCollector()
 
-    def served(method: str, messages: list[bytes], context: Any) -> bytes:
+    def served(method: str, message: bytes, context: Any) -> bytes:
         metadata = dict(context.invocation_metadata())
-        collector.calls.put(Called(method, metadata, messages, context.peer()))
+        collector.calls.put(Called(method, metadata, message, context.peer()))
         answer = collector.answer()
         if answer.hold is not None:
             answer.hold.wait(PATIENCE)
@@ -96,12 +85,8 @@ def collecting_grpc(
     class Everything(grpc.GenericRpcHandler):  # type: ignore[misc]
         def service(self, called: Any) -> Any:
             method = called.method
-            if method in streams:
-                return grpc.stream_unary_rpc_method_handler(
-                    lambda messages, context: served(method, list(messages), context)
-                )
             return grpc.unary_unary_rpc_method_handler(
-                lambda message, context: served(method, [message], context)
+                lambda message, context: served(method, message, context)
             )
 
     server = grpc.server(ThreadPoolExecutor(4))

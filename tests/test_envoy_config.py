@@ -471,7 +471,17 @@ def test_a_cluster_is_an_address(tmp_path: Path, address: str, more: str, endpoi
                 "service_name": "a",
                 "node_id": "b",
                 "max_queue_size": 9,
-                "exporter": (),
+                "exporter": ("skywalking",),
+            },
+        ),
+        (
+            "SkyWalkingConfig",
+            "grpc_service: {google_grpc: {target_uri: 'oap:11800'}, timeout: 2s}\n"
+            "client_config: {backend_token: hush}",
+            {
+                "skywalking_endpoint": "http://oap:11800",
+                "skywalking_timeout": 2.0,
+                "skywalking_token": "hush",
             },
         ),
         (

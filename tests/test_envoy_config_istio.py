@@ -113,7 +113,15 @@ AT = "service: a/b.c, port: 80"
         (f"opentelemetry: {{{AT}, http: {{}}}}", {"otlp_endpoint": "http://b.c:80/v1/traces"}),
         (f"opentelemetry: {{{AT}}}", {"provider": "opentelemetry", "exporter": ("otlp",)}),
         (f"datadog: {{{AT}, maxTagLength: 9}}", {"provider": "datadog", "max_path_tag_length": 9}),
-        (f"skywalking: {{{AT}}}", {"provider": "skywalking", "exporter": ()}),
+        (
+            f"skywalking: {{{AT}, accessToken: hush}}",
+            {
+                "provider": "skywalking",
+                "exporter": ("skywalking",),
+                "skywalking_endpoint": "http://b.c:80",
+                "skywalking_token": "hush",
+            },
+        ),
         (f"lightstep: {{{AT}, accessToken: x}}", {"provider": "opentelemetry"}),
         (
             f"opencensus: {{{AT}, context: [B3, GRPC_BIN]}}",

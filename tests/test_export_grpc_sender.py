@@ -37,13 +37,6 @@ def test_what_is_sent() -> None:
     assert str(called.metadata["user-agent"]).startswith("autotrace/")
 
 
-def test_a_stream_of_messages_has_one_answer() -> None:
-    with collecting_grpc(streams=frozenset({METHOD})) as collector:
-        answer = sender(collector.url).stream(METHOD, [b"1", b"2", b"3"], 5.0)
-        called = collector.received()
-    assert (answer.code, called.messages) == (OK, [b"1", b"2", b"3"])
-
-
 def test_a_call_is_marked_not_sampled() -> None:
     with collecting_grpc() as collector:
         sender(collector.url).unary(METHOD, b"1", 5.0)

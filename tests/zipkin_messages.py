@@ -8,14 +8,10 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import Any
 
-from google.protobuf.descriptor_pb2 import FieldDescriptorProto as Field
-from google.protobuf.descriptor_pb2 import FileDescriptorProto
-from google.protobuf.descriptor_pool import DescriptorPool
-from google.protobuf.message_factory import GetMessageClass
+from tests.protobuf_messages import message
 
 KINDS = ("", "CLIENT", "SERVER", "PRODUCER", "CONSUMER")
 
-# message -> its fields in their numbers' order; a type in capitals is a message
 DEFINITION = {
     "Endpoint": "string:service_name bytes:ipv4 bytes:ipv6 int32:port",
     "Annotation": "fixed64:timestamp string:value",
@@ -28,25 +24,7 @@ DEFINITION = {
 }
 
 
-def _messages() -> Any:
-    file = FileDescriptorProto(name="zipkin.proto", package="zipkin", syntax="proto3")
-    for name, fields in DEFINITION.items():
-        message = file.message_type.add(name=name)
-        for number, field in enumerate(fields.split(), 1):
-            kind, _, field_name = field.partition(":")
-            made = message.field.add(name=field_name, number=number)
-            made.label = Field.LABEL_REPEATED if kind[0] == "*" else Field.LABEL_OPTIONAL
-            kind = kind.lstrip("*")
-            if kind in DEFINITION:
-                made.type, made.type_name = Field.TYPE_MESSAGE, f".zipkin.{kind}"
-            else:
-                made.type = getattr(Field, f"TYPE_{kind.upper()}")
-    pool = DescriptorPool()
-    pool.Add(file)
-    return GetMessageClass(pool.FindMessageTypeByName("zipkin.ListOfSpans"))
-
-
-LIST = _messages()
+LIST = message("zipkin", DEFINITION, "ListOfSpans")
 
 
 def read(body: bytes) -> list[dict[str, Any]]:

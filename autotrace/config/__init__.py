@@ -54,13 +54,13 @@ OTHER_VARIABLES = {
 # Announced names, so that they are not taken for typing errors.
 LATER_VARIABLES = tuple(
     f"AUTOTRACE_{exporter}_{what}"
-    for exporter in ("GCP", "JAEGER", "LIGHTSTEP", "SKYWALKING")
+    for exporter in ("GCP", "JAEGER", "LIGHTSTEP")
     for what in ("ENDPOINT", "HEADERS", "TOKEN", "TIMEOUT")
 )
 
 EXPORTER = values.names(
-    ("otlp", "zipkin", "datadog", "xray", "console", "jsonl", "memory"),
-    later=("jaeger", "lightstep", "skywalking", "gcp"),
+    ("otlp", "zipkin", "datadog", "skywalking", "xray", "console", "jsonl", "memory"),
+    later=("jaeger", "lightstep", "gcp"),
     later_message="not available in this version; left out.",
     # The names of OpenTelemetry's entry points.
     aliases={"otlp_proto_http": "otlp", "zipkin_json": "zipkin"},
@@ -94,6 +94,7 @@ OPENCENSUS_CONTEXT = values.names(
 HOSTS = Kind(
     "comma list of names, `*.` suffixes or address ranges, each with `:port` or not", values.hosts
 )
+PROPAGATED = ("tracecontext", "baggage", "b3multi")
 FORMAT = Kind("Envoy's format string", values.format_string)
 PROTOCOL = choice("http/protobuf", "http/json", "grpc")
 OTLP = "OTEL_EXPORTER_OTLP_"
@@ -252,9 +253,10 @@ class Config:
     )
 
     propagators: tuple[str, ...] = setting(
-        ("tracecontext", "baggage", "b3multi"),
+        PROPAGATED,
         PROPAGATOR,
-        "Formats that are sent where none arrived; what arrived is always continued.",
+        "Formats that are sent where none arrived; what arrived is always continued. With the "
+        "exporter `skywalking`, `sw8` is among those of the default.",
         otel=("OTEL_PROPAGATORS",),
         section="Propagation",
     )
@@ -475,6 +477,19 @@ class Config:
     datadog_version: str = setting(
         "", WORD, "The service's version, Datadog's tag `version`.", otel=("DD_VERSION",)
     )
+    skywalking_endpoint: str = setting(
+        "http://localhost:11800",
+        Kind("address", values.url),
+        "SkyWalking's server, over gRPC; `https` means TLS.",
+        otel={"SW_AGENT_COLLECTOR_BACKEND_SERVICES": values.skywalking_services},
+    )
+    skywalking_token: str = setting(
+        "", WORD, "The server's token.", otel=("SW_AGENT_AUTHENTICATION",), secret=True
+    )
+    skywalking_headers: dict[str, str] = setting(
+        {}, PAIRS, "Metadata of each call of the server.", secret=True
+    )
+    skywalking_timeout: float = setting(10.0, SECONDS, "Longest wait for the server's answer.")
     xray_endpoint: str = setting(
         "127.0.0.1:2000",
         Kind("`host:port`", values.xray_daemon),
@@ -547,6 +562,9 @@ def load(environ: Mapping[str, str], argv: Sequence[str] = ()) -> tuple[Config, 
             found["service_name"] = program_name(argv or sys.orig_argv, environ)
     if not found.get("node_id"):
         found["node_id"] = environ.get("POD_NAME") or environ.get("HOSTNAME") or os.uname().nodename
+    if "skywalking" in found.get("exporter", ()) and not found.get("propagators"):
+        # Only `sw8` tells SkyWalking who called whom.
+        found["propagators"] = (*PROPAGATED, "sw8")
     config = Config(**found, sources=sources)
     return config, reader.problems + _grpc_port(config)
 

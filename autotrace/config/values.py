@@ -263,6 +263,12 @@ def datadog_host(value: object, complain: Complain) -> str:
     return url(f"http://{text}{port}", complain)
 
 
+def skywalking_services(value: object, complain: Complain) -> str:
+    """Return the first of a list of servers, `host:port` each, as SkyWalking's agents have it."""
+    found = as_items(value)
+    return url(f"http://{found[0]}" if found else "", complain)
+
+
 def xray_daemon(value: object, complain: Complain) -> str:
     """Return the UDP address, out of `tcp:host:port udp:host:port` where both are given."""
     words = as_text(value).split()

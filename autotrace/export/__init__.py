@@ -33,6 +33,11 @@ EXPORTERS: dict[str, Exporter] = {
         "AUTOTRACE_DATADOG_ENDPOINT",
         "Datadog's agent",
     ),
+    "skywalking": Exporter(
+        "autotrace.export.skywalking_oap:open_receiver",
+        "AUTOTRACE_SKYWALKING_ENDPOINT",
+        "SkyWalking's server, over gRPC",
+    ),
     "xray": Exporter(
         "autotrace.export.xray_daemon:open_receiver",
         "AUTOTRACE_XRAY_ENDPOINT",

@@ -6,8 +6,8 @@ context that asks all instrumentation, ours too, to leave them alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 import grpc
@@ -18,9 +18,6 @@ from autotrace import __version__
 from autotrace.context import CURRENT
 from autotrace.export.retry_info import asked_delay
 from autotrace.export.sender import not_sampled
-
-if TYPE_CHECKING:
-    Call = Callable[..., tuple[Any, Any]]
 
 OK, UNKNOWN, DEADLINE_EXCEEDED = 0, 2, 4
 SUPPRESSED = Context({_SUPPRESS_INSTRUMENTATION_KEY: True})
@@ -69,38 +66,13 @@ class GrpcSender:
 
     def unary(self, method: str, message: bytes, seconds: float) -> GrpcAnswer:
         """Sends one message, within the seconds and the configured time-out."""
-        return self._call(
-            lambda channel: channel.unary_unary(method, None, None).with_call, message, seconds
-        )
-
-    def stream(self, method: str, messages: Iterable[bytes], seconds: float) -> GrpcAnswer:
-        """Sends a stream of messages to which there is one answer."""
-        return self._call(
-            lambda channel: channel.stream_unary(method, None, None).with_call,
-            iter(messages),
-            seconds,
-        )
-
-    def close(self) -> None:
-        """Closes the channel; the next call opens another."""
-        if self._channel is not None:
-            self._channel.close()
-            self._channel = None
-
-    def _call(self, bind: Callable[[Any], Call], message: object, seconds: float) -> GrpcAnswer:
         seconds = min(seconds, self._timeout)
         if seconds <= 0:
             return GrpcAnswer(DEADLINE_EXCEEDED, problem="timed out")
         before = CURRENT.get()
         CURRENT.set(SUPPRESSED)
         try:
-            body, _ = bind(self._opened())(
-                message,
-                timeout=seconds,
-                metadata=[*self._metadata, *not_sampled().items()],
-                compression=self._compression,
-            )
-            return GrpcAnswer(OK, body)
+            return GrpcAnswer(OK, self._call(method, message, seconds))
         except grpc.RpcError as error:
             return _failure(error)
         except (OSError, ValueError, TypeError) as error:
@@ -108,6 +80,23 @@ class GrpcSender:
             return GrpcAnswer(UNKNOWN, problem=str(error) or type(error).__name__)
         finally:
             CURRENT.set(before)
+
+    def close(self) -> None:
+        """Closes the channel; the next call opens another."""
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
+
+    def _call(self, method: str, message: bytes, seconds: float) -> bytes:
+        # Without an encoder: messages are bytes already.
+        call = self._opened().unary_unary(method, None, None)
+        answer: bytes = call(
+            message,
+            timeout=seconds,
+            metadata=[*self._metadata, *not_sampled().items()],
+            compression=self._compression,
+        )
+        return answer
 
     def _opened(self) -> Any:
         if self._channel is None:

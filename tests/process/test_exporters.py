@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from base64 import b64encode
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,6 +22,8 @@ from tests.process.flask_hops import (
     assert_one_story,
 )
 from tests.process.processes import Run
+from tests.skywalking_messages import COLLECT, PROPERTIES, TYPES
+from tests.skywalking_messages import read as read_segments
 from tests.xray_validator import listening_for_segments
 
 # From 3.12 on Python warns where a program with a second thread forks.
@@ -118,3 +121,42 @@ def test_xray(launch: Run, provider: str) -> None:
         done(launch, variables)
         hops = [xray_hop(document) for document in receiver.so_far()]
     assert_one_story(hops)
+
+
+def skywalking_hop(segment: dict[str, Any]) -> Hop:
+    """The span of a segment, which has its id; its parent is the segment that it refers to."""
+    (span,) = segment["spans"]
+    (reference,) = span["refs"]
+    return Hop(
+        segment["traceId"],
+        segment["traceSegmentId"],
+        reference["parentTraceSegmentId"],
+        TYPES[span.get("spanType", 0)],
+    )
+
+
+@pytest.mark.parametrize("provider", ["standard", "skywalking"])
+def test_skywalking(launch: Run, provider: str) -> None:
+    fields = [TRACE_ID, CALLER_ID, "front", "front-1", "/buy", "shop:80"]
+    encoded = [b64encode(field.encode()).decode() for field in fields]
+    with collecting_grpc() as collector:
+        variables = {
+            "ARRIVES": "sw8: " + "-".join(["1", *encoded[:2], "0", *encoded[2:]]),
+            "AUTOTRACE_EXPORTER": "skywalking",
+            "AUTOTRACE_PROVIDER": provider,
+            "AUTOTRACE_SERVICE_NAME": "shop",
+            "SW_AGENT_COLLECTOR_BACKEND_SERVICES": collector.url.partition("://")[2],
+        }
+        done(launch, variables)
+        calls = collector.so_far()
+    assert {call.method for call in calls} == {COLLECT, PROPERTIES}
+    found = [call.message for call in calls if call.method == COLLECT]
+    segments = [segment for message in found for segment in read_segments(message)]
+    assert_one_story([skywalking_hop(segment) for segment in segments])
+    # What the topology is drawn by: who called over which address.
+    spans = [segment["spans"][0] for segment in segments]
+    (exit,) = (span for span in spans if span.get("spanType") == 1)
+    callers = {ref["parentService"]: ref for span in spans for ref in span["refs"]}
+    assert set(callers) == {"front", "shop"}
+    inner = [ref for span in spans for ref in span["refs"] if "refType" not in ref]
+    assert {ref["networkAddressUsedAtPeer"] for ref in inner} == {"shop:80", exit["peer"]}

@@ -13,7 +13,7 @@ from autotrace.envoy_config.reading import no_address
 from autotrace.envoy_config.tracers.opentelemetry import by_grpc
 from autotrace.envoy_config.tracers.receiver import send_to, take_timeout
 from autotrace.envoy_config.tracers.zipkin import TRACE_CONTEXT_OPTION, trace_context_option
-from autotrace.envoy_config.values import boolean, choice, take, text_of, whole
+from autotrace.envoy_config.values import boolean, choice, take, text, text_of, whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ OPENTELEMETRY = Message(
 HTTP = Message("HttpService", "path timeout headers")
 GRPC = Message("GrpcService", "timeout initial_metadata")
 DATADOG = Message("DatadogTracingProvider", "service port max_tag_length")
-SKYWALKING = Message("SkyWalkingTracingProvider", "service port", {UNSENT: "access_token"})
+SKYWALKING = Message("SkyWalkingTracingProvider", "service port access_token")
 LIGHTSTEP = Message(
     "LightstepTracingProvider", "service port max_tag_length", {UNSENT: "access_token"}
 )
@@ -165,7 +165,13 @@ def skywalking(node: Node, tls: Hosts, reading: Reading) -> None:
     """Take the settings of a SkyWalking provider."""
     given = fields(node, SKYWALKING, reading)
     reading.set("provider", "skywalking", node)
-    send_to("skywalking", node, reading, "SkyWalking", service.address(given, reading))
+    send_to("skywalking", node, reading)
+    at = service.address(given, reading)
+    if at:
+        reading.set("skywalking_endpoint", service.base(at, tls), node)
+    else:
+        no_address(node, NO_SERVICE, "skywalking_endpoint", reading)
+    take(reading, given, "access_token", text, "skywalking_token")
 
 
 def lightstep(node: Node, tls: Hosts, reading: Reading) -> None:
