@@ -14,12 +14,15 @@ from opentelemetry.context.context import Context
 from opentelemetry.context.contextvars_context import ContextVarsRuntimeContext
 from opentelemetry.trace.propagation import _SPAN_KEY
 
-__all__ = ("BAGGAGE", "CALL", "CURRENT", "EMPTY", "SPAN", "Context", "suppressed")
+__all__ = ("BAGGAGE", "CALL", "CURRENT", "EMPTY", "OPERATION", "SPAN", "Context", "suppressed")
 
 # Where `opentelemetry.trace.get_current_span` looks.
 SPAN: str = _SPAN_KEY
 # Where the call that is being served is kept, even while a span of somebody else is current.
 CALL = "autotrace-call"
+
+# How a library calls the exchanges that it makes here.
+OPERATION = "autotrace-operation"
 
 # Where `opentelemetry.baggage` keeps its entries, once the program has imported it.
 BAGGAGE = ""

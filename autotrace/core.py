@@ -16,9 +16,9 @@ from opentelemetry import trace
 from opentelemetry.trace import NonRecordingSpan, SpanContext
 
 from autotrace import context as ctx
-from autotrace import ids, propagation, provider, request_id, response_headers, sampling
+from autotrace import ids, propagation, provider, response_headers, sampling
 from autotrace.call import Inbound, Outbound
-from autotrace.context import CALL, CURRENT, SPAN, Context, suppressed
+from autotrace.context import CALL, CURRENT, OPERATION, SPAN, Context, suppressed
 from autotrace.deciding import NOT_TRACED, SAMPLING, TEN_THOUSAND, Deciding
 from autotrace.headers import Known
 from autotrace.known_names import CLIENT_TRACE_ID, known_names
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from autotrace.provider import Place, Tracer
 
     Subject = TypeVar("Subject")
-
-REQUEST_ID = request_id.HEADER
 
 COUNTED = sampling.COUNTED
 
@@ -198,8 +196,6 @@ class Core(Deciding, Sending):
             self._record_headers(call)
         elif own_ids is not None:
             call.span_id, call.parent_id = own_ids
-        if self._tells_request_id and call.request_id:
-            call.response_headers = (*call.response_headers, (REQUEST_ID, call.request_id))
         if ctx.BAGGAGE and known:
             call.baggage = arrived_baggage(known)
         return call
@@ -209,6 +205,8 @@ class Core(Deciding, Sending):
         verdict = tracer.start(
             call.known, bool(call.sampled), ids.random_word, place or provider.NOWHERE
         )
+        if verdict.malformed:
+            COUNTED[sampling.MALFORMED] += 1
         call.sampled = 0 if verdict.null else verdict.sampled
         call.shared = verdict.shared
         call.trace_id = verdict.trace_id
@@ -282,6 +280,8 @@ class Core(Deciding, Sending):
             else:
                 request = describe(subject)
                 outbound = self._asked(current, call, request)
+                if OPERATION in context and outbound.span is not None:
+                    outbound.span.operation = outbound.span.operation or str(context[OPERATION])
             if ctx.BAGGAGE:
                 outbound = with_own_baggage(outbound, context, call)
         if outbound.confined and self._outside is not None:

@@ -73,6 +73,7 @@ __all__ = (
     "is_grpc",
     "log_fields",
     "makes_spans",
+    "naming",
     "note",
     "parameters",
     "response_headers",
@@ -284,6 +285,11 @@ def apart() -> Context:
     """The current context without the call that is served in it, for one that knows nothing."""
     ours = (context.CALL, context.SPAN, context.BAGGAGE)
     return Context({key: value for key, value in CURRENT.get().items() if key not in ours})
+
+
+def naming(operation: str) -> Context:
+    """The current context, in which exchanges on the wire have this name."""
+    return Context({**CURRENT.get(), context.OPERATION: operation})
 
 
 def rejoining(call: Inbound) -> Context:

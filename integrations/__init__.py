@@ -281,6 +281,13 @@ MANIFEST: tuple[Row, ...] = (
         "out",
         "websockets: handshakes",
     ),
+    Row(
+        "botocore",
+        ("botocore.endpoint", "aiobotocore.endpoint"),
+        "botocore>=1.29",
+        "out",
+        "botocore and aiobotocore: names of services and operations",
+    ),
     Row("http_client", ("http.client",), "", "out", "http.client and all that stands on it"),
     Row(
         "opentelemetry",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from botocore.auth import S3SigV4QueryAuth, SigV4Auth
+from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
@@ -39,10 +39,11 @@ def presigned(url: str) -> str:
     return made
 
 
-def holds(arrival: Arrival) -> bool:
+def holds(arrival: Arrival, service: str = "execute-api") -> bool:
     """Whether the signature is that of what arrived."""
     query = parse_qs(urlsplit(arrival.target).query)
-    target, auth = arrival.target, SigV4Auth(CREDENTIALS, "execute-api", "eu-north-1")
+    signer = S3SigV4Auth if service == "s3" else SigV4Auth
+    target, auth = arrival.target, signer(CREDENTIALS, service, "eu-north-1")
     if "X-Amz-Signature" in query:
         auth = S3SigV4QueryAuth(CREDENTIALS, "s3", "eu-north-1", 60)
         names, claimed = query["X-Amz-SignedHeaders"][0], query["X-Amz-Signature"][0]
