@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from opentelemetry.trace import SpanContext
 
-from autotrace import decorator, grpc_status, guard, ids, propagation
+from autotrace import decorator, grpc_status, guard, ids, propagation, trust
 from autotrace.facts import (
     NO_ROUTE,
     RETRY_LIMIT,
@@ -31,6 +31,8 @@ Pairs = list[tuple[str, str]]
 # Headers that can be the program's own without another word about the trace.
 _NO_TRACE = frozenset(("x-request-id", "baggage", "sw8-correlation", "sw8-x"))
 _TRACE = frozenset(propagation.OWNER) - _NO_TRACE
+# Those that Envoy writes over whatever is there.
+_OVERWRITTEN = frozenset((decorator.HEADER, trust.CLUSTER, trust.NODE))
 
 NOT_FOUND = 404
 
@@ -211,11 +213,11 @@ class Outbound:
         What it has made is its own: another tracer's span, its request id, its baggage.
         """
         known = self.known
-        made = [name for name, value in own if self.replaces(name) and value not in known.all(name)]
-        if not made:
+        kept = {name for name, value in own if self.replaces(name) and value not in known.all(name)}
+        kept -= _OVERWRITTEN
+        if not kept:
             return self
-        kept = frozenset(made)
-        if not kept <= _NO_TRACE:
+        if not kept.isdisjoint(_TRACE):
             # A trace is told in one voice.
             kept |= _TRACE
         pairs = [pair for pair in self.pairs if pair[0] not in kept]

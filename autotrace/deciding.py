@@ -76,9 +76,10 @@ class Deciding:
             self._follow(call, given, client, forced)
         else:
             self._decide_new(call, client, forced)
-        if forced and not self._tells_request_id:
-            # Who forces a trace is told which one.
-            call.response_headers = ((REQUEST_ID, call.request_id),)
+        if forced or self._tells_request_id:
+            told = request_id.response(call.request_id or None, self._tells_request_id, forced)
+            if told is not None:
+                call.response_headers = ((REQUEST_ID, told),)
         if decorator.HEADER in known or call.route_rule is not None:
             self._decorate(call, None if edge else known.get(decorator.HEADER))
 

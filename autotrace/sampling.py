@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from autotrace.config import Config
 
 HEALTH_CHECK = "health_check"
+# Of Envoy's OpenTracing tracers: the caller's span could not be read.
+MALFORMED = "span_context_extraction_error"
 
 # Envoy's fraction denominators.
 HUNDRED = 100
@@ -31,16 +33,17 @@ DENOMINATORS = {"HUNDRED": HUNDRED, "TEN_THOUSAND": TEN_THOUSAND, "MILLION": MIL
 
 Fraction = tuple[int, int]
 
-# reason -> Envoy's counter of it
+# reason, or what else is counted -> Envoy's counter of it
 COUNTERS = {
     NOT_TRACEABLE: "not_traceable",
     SAMPLING: "random_sampling",
     SERVICE_FORCED: "service_forced",
     CLIENT_FORCED: "client_enabled",
     HEALTH_CHECK: "health_check",
+    MALFORMED: "span_context_extraction_error",
 }
 
-# reason -> how many calls it was the final one of. A plain dictionary without a lock: two threads
+# -> how many calls it was the final one of. A plain dictionary without a lock: two threads
 # at the same moment may lose a count, which costs less than a lock in every call.
 COUNTED = dict.fromkeys(COUNTERS, 0)
 

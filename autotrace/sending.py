@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from autotrace import decorator, propagation, request_id, trust
 from autotrace.call import Inbound, Outbound, Pairs
 from autotrace.facts import ServerRequest
+from autotrace.headers import NO_HEADERS
 from autotrace.known_names import DECIDING, initials
 from autotrace.operation import origin_form
 from autotrace.outside import Outside
@@ -30,7 +31,8 @@ class Sending:
     def __init__(self, config: Config, routes: Routes, names: Names, tracer: Tracer | None) -> None:
         self._outbound_routes = routes
         self._upstream_formatted = bool(config.upstream_operation)
-        self._initials = initials(names.lower | trust.AT_THE_EDGE)
+        says = {trust.USER_AGENT} if config.add_user_agent else set()
+        self._initials = initials(names.lower | trust.AT_THE_EDGE | says)
         self._planner = _planner(config, tracer)
         self._service = config.service_name, config.node_id
         self._says_who = _says_who(config)
@@ -65,7 +67,8 @@ class Sending:
             if plan.carried:
                 pairs += propagation.carry(known, plan.carried)
         if self._says_who:
-            pairs += self._says_who
+            carried = plan.carried
+            pairs += [pair for pair in self._says_who if pair[0] not in carried]
         outbound = Outbound(span, pairs, plan.replaced, self._initials, known)
         if self._outside is not None:
             outbound.confined = self._outside.confines(known)
@@ -115,7 +118,6 @@ def _says_who(config: Config) -> Pairs:
     """The headers by which outbound calls tell who calls."""
     if not config.add_user_agent:
         return []
-    pairs = [(trust.CLUSTER, config.service_name)]
-    if config.node_id:
-        pairs.append((trust.NODE, config.node_id))
-    return [pair for pair in pairs if propagation.acceptable(pair[1])]
+    # A `user-agent` of the program's own stands in place of ours (`Outbound.beside`).
+    written = trust.user_agent(NO_HEADERS, config.service_name, config.node_id)
+    return [pair for pair in written.items() if propagation.acceptable(pair[1])]

@@ -20,6 +20,8 @@ Metadatum = tuple[Any, Any]
 Metadata = Iterable[Metadatum] | None
 
 _BINARY = "-bin"
+# gRPC writes it itself, always.
+_USER_AGENT = "user-agent"
 # One key outside of these, or one value with more than visible ASCII and blanks, and gRPC does not
 # send the whole call.
 _is_key = re.compile(r"[a-z0-9_.-]+").fullmatch
@@ -45,7 +47,8 @@ def replaced(metadata: Metadata, outbound: Outbound) -> list[Metadatum]:
     ours = _fit(outbound.pairs)
     if not metadata:
         return ours
-    return [*(pair for pair in metadata if not outbound.replaces(pair[0])), *ours]
+    kept = [p for p in metadata if p[0] == _USER_AGENT or not outbound.replaces(p[0])]
+    return [*kept, *ours]
 
 
 def told(metadata: Metadata, pairs: Sequence[tuple[str, str]]) -> tuple[Metadatum, ...]:
@@ -68,7 +71,7 @@ def _fit(pairs: Iterable[tuple[str, str]]) -> list[Metadatum]:
 
 @lru_cache(1024)
 def _sort(name: str) -> int:
-    if not _is_key(name):
+    if name == _USER_AGENT or not _is_key(name):
         return _NOT_SENT
     return _BYTES if name.endswith(_BINARY) else _TEXT
 

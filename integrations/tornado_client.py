@@ -6,7 +6,7 @@ code which asked for it. The synchronous client runs this one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
@@ -91,13 +91,19 @@ class _Asked:
         """The server went."""
 
 
-def with_ours(outbound: Outbound, target: str, headers: Any) -> Any:
-    """A copy of Tornado's headers with those of the exchange; of a signed request, themselves."""
+def with_ours(
+    outbound: Outbound, target: str, headers: Any, others: Sequence[tuple[str, str]] = ()
+) -> Any:
+    """A copy of Tornado's headers with those of the exchange; of a signed request, themselves.
+
+    `others` are sent as well, by somebody else.
+    """
     if "Authorization" in headers or "=" in target:
         lines = "\n".join(lines_of(headers))
         if integration.is_signed(f"{target}\n{lines}".lower()):
             return headers
-    outbound = outbound.beside([(name.lower(), value) for name, value in headers.get_all()])
+    own = [(name.lower(), value) for name, value in headers.get_all()]
+    outbound = outbound.beside([*own, *others])
     sent = headers.copy()
     for name in list(sent):
         if outbound.replaces(name.lower()):

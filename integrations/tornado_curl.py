@@ -35,6 +35,8 @@ _FLAGS = {
     35: (CONNECTION_FAILURE,),
     60: (CONNECTION_FAILURE,),
 }
+# By libcurl, unless a header of that name is among those that it is handed.
+_ALWAYS_SENT = (("user-agent", "libcurl"),)
 _VERSIONS = {1: "HTTP/1.0", 2: "HTTP/1.1", 3: "HTTP/2"}
 
 
@@ -76,7 +78,7 @@ def _put_headers(pycurl: Any, curl: Any, request: Any) -> None:
     outbound.on_wire = True
     # Tornado keeps an attribute there too: one object of libcurl's serves many requests.
     setattr(curl, EXCHANGE, outbound)
-    headers = with_ours(outbound, request.url, request.headers)
+    headers = with_ours(outbound, request.url, request.headers, _ALWAYS_SENT)
     if headers is not request.headers:
         lines = [line.encode("latin-1") for line in lines_of(headers)]
         curl.setopt(pycurl.HTTPHEADER, lines)

@@ -96,7 +96,7 @@ def start(known: Known, traced: bool, options: Options, random: Callable[[], int
     """
     parent = extract(known, options.modes)
     if parent is None or isinstance(parent, str):
-        return Verdict(f"{random():016x}", "", int(traced))
+        return Verdict(f"{random():016x}", "", int(traced), malformed=parent is not None)
     return Verdict(parent.trace_id, parent.span_id, int(traced), tracestate=parent.tracestate)
 
 

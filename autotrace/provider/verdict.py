@@ -8,10 +8,12 @@ class Verdict:
 
     Ids are lower-case hex, empty where there is none; `span_id` is the caller's span, which is
     also ours where the two share it (`shared`). `sampled` is 0, 1, or 2 for debug. A `null` span
-    is not reported, and nothing is injected for it.
+    is not reported, and nothing is injected for it. `malformed`: what the caller said of its span
+    made no sense, and is counted.
     """
 
     __slots__ = (
+        "malformed",
         "null",
         "parent_id",
         "random",
@@ -32,6 +34,7 @@ class Verdict:
         null: bool = False,
         shared: bool = False,
         random: bool = False,
+        malformed: bool = False,
     ) -> None:
         self.trace_id = trace_id
         self.span_id = span_id
@@ -41,3 +44,4 @@ class Verdict:
         self.null = null
         self.shared = shared
         self.random = random
+        self.malformed = malformed

@@ -12,6 +12,7 @@ from urllib3.util import Retry
 
 from tests.contract import agent
 from tests.contract import upstream as upstreams
+from tests.contract.calls import SAMPLED, TRACE, within
 from tests.contract.clients import Client, those_that
 from tests.contract.upstream import Upstream
 from tests.contract.wire import HOST
@@ -64,3 +65,35 @@ def test_the_last_attempt_to_connect_is_flagged() -> None:
         assert flags(one.get) == ["UF,URX"]
     with httpx.Client() as none:
         assert flags(none.get) == ["UF"]
+
+
+def test_calls_say_who_calls(client: Client, upstream: Upstream) -> None:
+    """Over whatever the program says of that, but for its `user-agent`."""
+    client.send(upstream.url())
+    agents = upstream.one().values("user-agent")
+    upstream.clear()
+    with agent.traced(add_user_agent="1") as spans:
+        for mine in ({}, {"X-Envoy-Downstream-Service-Cluster": "mine", "User-Agent": "me"}):
+            client.send(upstream.url(), mine)
+        spans.exactly(2)
+    first, second = upstream.wait(2)
+    assert first.values("user-agent") == (agents or ["shop"])
+    assert second.values("user-agent") == ["me"]
+    for arrival in (first, second):
+        assert arrival.value("x-envoy-downstream-service-cluster") == "shop"
+        assert arrival.value("x-envoy-downstream-service-node") == "node-1"
+        assert arrival.span
+
+
+def test_headers_of_the_programs_own_that_are_forwarded_leave_the_trace_alone(
+    client: Client, upstream: Upstream
+) -> None:
+    def call() -> None:
+        client.send(upstream.url(), {"X-Tenant": "mine"})
+
+    with agent.traced(forward_headers="x-tenant") as spans:
+        within(call, {**SAMPLED, "x-tenant": "theirs"})
+        _, span = spans.exactly(2)
+    arrival = upstream.one()
+    assert arrival.value("x-tenant") == "mine"
+    assert arrival.span == (TRACE, span["span_id"])

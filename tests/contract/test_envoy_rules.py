@@ -194,6 +194,17 @@ def test_lightsteps_tracer_writes_its_header(ask: Ask) -> None:
     )
 
 
+def test_lightsteps_tracer_counts_what_it_cannot_read(ask: Ask) -> None:
+    def counted(headers: dict[str, str]) -> int:
+        before = sampling.counters()["span_context_extraction_error"]
+        served = ask(headers, provider="lightstep")
+        assert served.server is not None and served.server["parent_id"] == ""
+        return sampling.counters()["span_context_extraction_error"] - before
+
+    assert counted({"x-ot-span-context": "no base64"}) == 1
+    assert counted({}) == 0
+
+
 @pytest.mark.parametrize(
     ("provider", "server_tags", "client_tags"),
     [
