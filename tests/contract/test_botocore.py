@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,12 @@ from tests.contract.agent import Spans
 from tests.contract.calls import SAMPLED, TRACE, UNSAMPLED, within
 from tests.contract.test_client_signed import TRACING, holds
 from tests.contract.upstream import Upstream
+
+try:
+    # Before the agent, which looks at what is imported.
+    aiobotocore: Any = importlib.import_module("aiobotocore.session")
+except ImportError:
+    aiobotocore = None
 
 KEYS = {"aws_access_key_id": "AKIDEXAMPLE", "region_name": "eu-north-1"}
 KEYS["aws_secret_access_key"] = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
@@ -31,10 +38,11 @@ def blocking(url: str) -> bytes:
 
 def not_blocking(url: str) -> bytes:
     """The same, in a coroutine."""
-    library = pytest.importorskip("aiobotocore.session")
+    if aiobotocore is None:
+        pytest.skip("aiobotocore is not installed")
 
     async def get() -> bytes:
-        session = library.get_session()
+        session = aiobotocore.get_session()
         made: Any = session.create_client("s3", endpoint_url=url, config=CONFIG, **KEYS)
         async with made as client:
             answer = await client.get_object(Bucket="ok", Key="key")
