@@ -11,8 +11,8 @@ from benchmarks.table import machine
 
 NAMES = {
     "wsgi": "a request through Flask in one process, without and with trace headers",
-    "asgi": "the same through Starlette",
-    "outbound": "the same with one call to another process by urllib3, http.client, requests",
+    "asgi": "the same through Starlette, aiohttp's server and gRPC's",
+    "outbound": "one call to another process, by each client",
     "extract": "instructions for reading the trace headers of a request",
     "start": "the start of `python -c pass` and of `import flask, requests`",
     "encode": "spans to bytes, beside OpenTelemetry's encoder",
@@ -31,6 +31,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--instructions", action="store_true", help="count instructions with callgrind"
     )
+    made.add_argument("--only", default="", help="the rows whose name ends so, such as grpc")
     made.add_argument("--rounds", type=int, default=7, help="rounds of CPU time (7)")
     made.add_argument("--requests", type=int, help="requests a run (10000; 100 when counted)")
     return made
@@ -65,7 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _requests(options: argparse.Namespace, port: int) -> None:
     made = {"wsgi": wsgi.budgeted, "asgi": lambda port: asgi.budgeted(), "outbound": outbound.rows}
-    rows = made[options.name](port)
+    rows = [row for row in made[options.name](port) if row.name.endswith(options.only)]
     if options.instructions:
         print(wsgi.count(rows, port, options.requests or 100))
     else:

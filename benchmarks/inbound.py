@@ -90,3 +90,25 @@ def environ(kind: str) -> dict[str, Any]:
 def fresh(pattern: dict[str, Any]) -> dict[str, Any]:
     """An environ for one request."""
     return {**pattern, "wsgi.input": BytesIO()}
+
+
+def raw(kind: str) -> bytes:
+    """The same request as it comes out of a socket."""
+    sent = environ(kind)
+    lines = [f"{sent['REQUEST_METHOD']} {sent['RAW_URI']} {sent['SERVER_PROTOCOL']}"]
+    lines += [f"{name}: {value}" for name, value in _headers(sent)]
+    return "\r\n".join((*lines, "", "")).encode()
+
+
+def metadata(kind: str) -> list[tuple[str, str]]:
+    """The metadata of a gRPC call from the same caller, which has none of a browser's headers."""
+    ours = _mesh(0 if kind == "mesh-unsampled" else 1) if kind != "browser" else {}
+    return [("x-tenant", "acme"), ("authorization", "Bearer eyJ1c2VyIjo0Mn0"), *_headers(ours)]
+
+
+def _headers(environ: dict[str, Any]) -> list[tuple[str, str]]:
+    return [
+        (key[5:].replace("_", "-").lower(), value)
+        for key, value in environ.items()
+        if key.startswith("HTTP_")
+    ]

@@ -11,16 +11,31 @@ import gc
 import sys
 from collections.abc import Callable, Iterable
 from http.client import HTTPConnection
+from importlib import import_module
 from time import process_time_ns
+from typing import Any
 
 from benchmarks.inbound import KINDS, environ, fresh
 
-CLIENTS = ("none", "urllib3", "http.client", "requests", "httpx", "httpx-async", "aiohttp")
+CLIENTS = (
+    *("none", "urllib3", "http.client", "requests", "httpx", "httpx-async", "aiohttp"),
+    *("grpc", "grpc.aio"),
+)
+# framework -> the module that makes its requests
+FRAMEWORKS = {
+    "starlette": "starlette_load",
+    "aiohttp": "aiohttp_load",
+    "grpc": "grpc_load",
+    "grpc.aio": "grpc_aio_load",
+}
 WARM_UP = 50
 # Fewer than an exporter's queue takes, so that every span is delivered and paid for.
 BETWEEN_FLUSHES = 500
 
 Call = Callable[[], object]
+
+# They end when their input does.
+_peers: list[object] = []
 
 
 def _caller(client: str, port: int) -> Call:
@@ -43,7 +58,14 @@ def _caller(client: str, port: int) -> Call:
 
         blocking = httpx.Client(trust_env=False)
         return lambda: blocking.get(url, headers=headers)
-    if client in ("httpx-async", "aiohttp"):
+    if client == "grpc":
+        import grpc
+
+        from benchmarks.grpc_peer import PATH
+
+        stub = grpc.insecure_channel(_grpc_server()).unary_unary(PATH)
+        return lambda: stub(b"42")
+    if client in ("httpx-async", "aiohttp", "grpc.aio"):
         return _async_caller(client, url, headers)
     if client == "http.client":
         connection = HTTPConnection("127.0.0.1", port)
@@ -66,6 +88,21 @@ def _async_caller(client: str, url: str, headers: dict[str, str]) -> Call:
 
         concurrent = httpx.AsyncClient(trust_env=False)
         return lambda: loop.run_until_complete(concurrent.get(url, headers=headers))
+    if client == "grpc.aio":
+        import grpc.aio
+
+        from benchmarks.grpc_peer import PATH
+
+        target = _grpc_server()
+
+        async def connect() -> Any:
+            return grpc.aio.insecure_channel(target).unary_unary(PATH)
+
+        async def ask() -> object:
+            return await stub(b"42")
+
+        stub = loop.run_until_complete(connect())
+        return lambda: loop.run_until_complete(ask())
     import aiohttp
 
     async def begin() -> aiohttp.ClientSession:
@@ -77,6 +114,16 @@ def _async_caller(client: str, url: str, headers: dict[str, str]) -> Call:
 
     session = loop.run_until_complete(begin())
     return lambda: loop.run_until_complete(get())
+
+
+def _grpc_server() -> str:
+    """The address of a gRPC server in a process of its own."""
+    from benchmarks.grpc_peer import peer
+
+    process = peer("serve")
+    assert process.stdout is not None
+    _peers.append(process)
+    return f"127.0.0.1:{int(process.stdout.readline())}"
 
 
 def _application(call: Call) -> Callable[..., Iterable[bytes]]:
@@ -126,15 +173,15 @@ def main() -> None:
     """Warms up, then measures."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--requests", type=int, required=True)
-    parser.add_argument("--framework", choices=("flask", "starlette"), default="flask")
+    parser.add_argument("--framework", choices=("flask", *FRAMEWORKS), default="flask")
     parser.add_argument("--kind", choices=KINDS, default="browser")
     parser.add_argument("--client", choices=CLIENTS, default="none")
     parser.add_argument("--port", type=int, default=0)
     options = parser.parse_args()
 
     requests = _flask_requests
-    if options.framework == "starlette":
-        from benchmarks.starlette_load import requests
+    if options.framework in FRAMEWORKS:
+        requests = import_module(f"benchmarks.{FRAMEWORKS[options.framework]}").requests
     request = requests(options.kind, _caller(options.client, options.port))
     for _ in range(WARM_UP):
         request()
