@@ -57,7 +57,7 @@ class Captured(Known):
 
 NO_HEADERS = Known()
 
-_FIRST = itemgetter(0)
+FIRST = itemgetter(0)
 
 # Longer than any sane tracing header; also the limit that W3C gives for baggage.
 MAX_LENGTH = 8192
@@ -252,7 +252,7 @@ def capture_bytes(pairs: Sequence[tuple[bytes, bytes]], names: Names) -> Known:
 
     As `capture_environ`, it does in C what it does for every header.
     """
-    if names.raw_first.isdisjoint(map(_FIRST, pairs)):
+    if names.raw_first.isdisjoint(map(FIRST, pairs)):
         return NO_HEADERS
     values = dict(pairs)
     found = names.raw_keys.intersection(values)

@@ -21,7 +21,7 @@ from autotrace.failure import classify
 from autotrace.forks import follow_uwsgi
 from autotrace.grpc_status import is_request as is_grpc
 from autotrace.guard import failed, log, site
-from autotrace.headers import NO_HEADERS, capture_bytes, capture_environ, capture_pairs
+from autotrace.headers import FIRST, NO_HEADERS, capture_bytes, capture_environ, capture_pairs
 from autotrace.log_fields import NAMES as LOG_NAMES
 from autotrace.log_fields import NOTHING, Fields, fields
 from autotrace.log_fields import OTEL_NAMES as LOG_OTEL_NAMES
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from autotrace.span import Span
 
 __all__ = (
+    "CALL",
     "CURRENT",
     "EXCHANGE",
     "LOG_NAMES",
@@ -60,13 +61,13 @@ __all__ = (
     "inbound_headers",
     "inbound_metadata",
     "inbound_message",
-    "inbound_raw",
     "is_serving",
     "rejoining",
     "is_signed",
     "outbound",
     "carried_headers",
     "end_message",
+    "entered_raw",
     "environment",
     "joined",
     "carry_baggage",
@@ -203,14 +204,34 @@ def inbound_headers(
     return core.inbound(capture_pairs(pairs, core.names), place() if core.looks else None, peer)
 
 
-def inbound_raw(
-    pairs: Sequence[tuple[bytes, bytes]], place: Callable[[], Place], peer: str = ""
-) -> Inbound | None:
-    """The same of headers in bytes, names in lower case."""
+def entered_raw(
+    pairs: Sequence[tuple[bytes, bytes]],
+    place: Callable[[Subject], Place],
+    peer: Callable[[Subject], str],
+    subject: Subject,
+    current: Context,
+) -> Inbound | Context | None:
+    """The same of headers in bytes, names in lower case; of `subject` is read what is asked for.
+
+    Most requests bring nothing that is known and are not recorded. Of those it gives no call but
+    the context to serve it in, made of the current one, since there is nothing else to do.
+    """
     core = _core
     if core is None:
         return None
-    return core.inbound(capture_bytes(pairs, core.names), place() if core.looks else None, peer)
+    names = core.names
+    if names.raw_first.isdisjoint(map(FIRST, pairs)):
+        if not core.looks and not core.asks_all:
+            call = core.inbound(NO_HEADERS)
+            if call is None or call.span is not None:
+                return call
+            if current:
+                return Context({**current, CALL: call, SPAN: call})
+            return Context({CALL: call, SPAN: call})
+        known = NO_HEADERS
+    else:
+        known = capture_bytes(pairs, names)
+    return core.inbound(known, place(subject) if core.looks else None, peer(subject))
 
 
 def inbound_metadata(

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from autotrace import integration
 from autotrace.facts import CLIENT_GONE, CONNECTION_TERMINATION, GrpcRequest, ServerRequest
-from autotrace.integration import CURRENT, Context, Inbound
+from autotrace.integration import CALL, CURRENT, Context, Inbound
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -28,6 +28,9 @@ Headers = Sequence[tuple[bytes, bytes]]
 SITE = integration.site("asgi")
 # In the scope from the outermost layer on, so that those below make no second span.
 MARK = "autotrace.call"
+
+# Bound once, since each of them is called in every request.
+_current, _make_current = CURRENT.get, CURRENT.set
 
 _BODILESS = frozenset((204, 304))
 # Whole files, which a server that offers these sends by itself.
@@ -51,21 +54,19 @@ async def call(
     body. `has_left`: whether the server knows that the client is gone, for applications that never
     ask.
     """
-    entered = _entered(scope, receive, send, eager, has_left)
+    before = _current()
+    entered = None if SITE.off else _entered(scope, receive, send, before, eager, has_left)
     if entered is None:
         return await application(scope, receive, send)
-    context, exchange, outermost = entered
-    before = CURRENT.get()
-    CURRENT.set(context)
+    if not isinstance(entered, Context):
+        return await entered.serve(application, scope, receive, send)
+    _make_current(entered)
     try:
-        if exchange is None:
-            return await application(scope, receive, send)
-        return await exchange.serve(application, scope)
+        return await application(scope, receive, send)
     finally:
-        CURRENT.set(before)
-        if outermost:
-            # A server, or a test, may use one scope for several requests.
-            scope.pop(MARK, None)
+        _make_current(before)
+        # A server, or a test, may use one scope for several requests.
+        scope.pop(MARK, None)
 
 
 def entry(method: Application) -> Application:
@@ -75,20 +76,18 @@ def entry(method: Application) -> Application:
     # they are given, an application of which version or a function that makes one.
     async def __call__(self: object, scope: Scope, receive: Receive, send: Send) -> Any:
         # As `call` does, but for one coroutine less.
-        entered = _entered(scope, receive, send)
+        before = _current()
+        entered = None if SITE.off else _entered(scope, receive, send, before)
         if entered is None:
             return await method(self, scope, receive, send)
-        context, exchange, outermost = entered
-        before = CURRENT.get()
-        CURRENT.set(context)
+        if not isinstance(entered, Context):
+            return await entered.serve(method.__get__(self), scope, receive, send)
+        _make_current(entered)
         try:
-            if exchange is None:
-                return await method(self, scope, receive, send)
-            return await exchange.serve(method.__get__(self), scope)
+            return await method(self, scope, receive, send)
         finally:
-            CURRENT.set(before)
-            if outermost:
-                scope.pop(MARK, None)
+            _make_current(before)
+            scope.pop(MARK, None)
 
     return __call__
 
@@ -114,15 +113,11 @@ def _entered(
     scope: Scope,
     receive: Receive,
     send: Send,
+    before: Context,
     eager: bool = False,
     has_left: Callable[[], bool] | None = None,
-) -> tuple[Context, _Exchange | None, bool] | None:
-    """The context to serve a call in, what listens to it, and whether no layer outside has it.
-
-    None for what is to be left alone.
-    """
-    if SITE.off:
-        return None
+) -> Context | _Exchange | _Aside | None:
+    """The context to serve a call in, or what does that; None for what is to be left alone."""
     try:
         kind = scope["type"]
         if kind != "http" and kind != "websocket":
@@ -132,34 +127,35 @@ def _entered(
             if integration.is_serving(call):
                 return None
             # A layer between has put a context of its own in place of ours.
-            return integration.rejoining(call), None, False
-        client = scope.get("client")
+            return _Aside(integration.rejoining(call))
         # The specification lets a scope be without.
         headers = scope.get("headers", ())
         if type(headers) is not list and type(headers) is not tuple:
             # Any iterable will do, and some can be read but once (Falcon's test client).
             headers = scope["headers"] = list(headers)
-        if headers and type(headers[0]) is not tuple and type(headers[0]) is not list:
+        try:
+            inbound = integration.entered_raw(headers, _place, _peer, scope, before)
+        except TypeError:
             # Their items likewise.
             headers = scope["headers"] = [tuple(pair) for pair in headers]
-        inbound = integration.inbound_raw(
-            headers, lambda: _place(scope), client[0] if client else ""
-        )
+            inbound = integration.entered_raw(headers, _place, _peer, scope, before)
+        if isinstance(inbound, Context):
+            scope[MARK] = inbound[CALL]
+            return inbound
         if inbound is None:
             if integration.served_call() is None:
                 return None
             # Begun within the context of another call: a pipelined request, whose task its
             # predecessor's last message makes.
-            return integration.apart(), None, False
+            return _Aside(integration.apart())
+        scope[MARK] = inbound
         context = integration.serving(inbound)
-        exchange: _Exchange | None = None
         if inbound.span is not None:
             inbound.span.request = _request(scope)
-            exchange = _Exchange(inbound, receive, send, scope, eager, has_left)
-        elif inbound.response_headers:
-            exchange = _Exchange(inbound, receive, send, scope)
-        scope[MARK] = inbound
-        return context, exchange, True
+            return _Exchange(inbound, context, receive, send, scope, eager, has_left)
+        if inbound.response_headers:
+            return _Exchange(inbound, context, receive, send, scope)
+        return context
     except Exception as error:
         integration.failed(SITE, error)
         return None
@@ -175,6 +171,12 @@ def _place(scope: Scope) -> tuple[str, str, str]:
         scope.get("method", "GET"),
         f"{path}?{query.decode('latin-1')}" if query else path,
     )
+
+
+def _peer(scope: Scope) -> str:
+    """The address that connected."""
+    client = scope.get("client")
+    return client[0] if client else ""
 
 
 def _request(scope: Scope) -> ServerRequest:
@@ -201,7 +203,6 @@ def _request(scope: Scope) -> ServerRequest:
         host = f"{server[0]}:{server[1]}"
     length = field(b"content-length")
     kind = field(b"content-type")
-    client = get("client")
     scheme = get("scheme") or "http"
     made = (GrpcRequest if integration.is_grpc(kind, target) else ServerRequest)(
         get("method", "GET"),
@@ -210,7 +211,7 @@ def _request(scope: Scope) -> ServerRequest:
         host,
         target,
         f"HTTP/{get('http_version', '1.1')}",
-        client[0] if client else "",
+        _peer(scope),
         field(b"user-agent"),
         int(length) if length.isdecimal() and len(length) < 20 else 0,
         field(b"x-envoy-downstream-service-cluster"),
@@ -222,6 +223,26 @@ def _request(scope: Scope) -> ServerRequest:
     return made
 
 
+class _Aside:
+    """A context for an application that is no call of its own."""
+
+    __slots__ = ("_context",)
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def serve(
+        self, application: Application, scope: Scope, receive: Receive, send: Send
+    ) -> Any:
+        """Calls the application in it."""
+        before = _current()
+        _make_current(self._context)
+        try:
+            return await application(scope, receive, send)
+        finally:
+            _make_current(before)
+
+
 class _Exchange:
     """What is learnt of the response of a recorded call, between application and server."""
 
@@ -229,6 +250,7 @@ class _Exchange:
         "_answering",
         "_bodiless",
         "_complete",
+        "_context",
         "_eager",
         "_ended",
         "_gone",
@@ -245,6 +267,7 @@ class _Exchange:
     def __init__(
         self,
         inbound: Inbound,
+        context: Context,
         receive: Receive,
         send: Send,
         scope: Scope,
@@ -252,6 +275,7 @@ class _Exchange:
         has_left: Callable[[], bool] | None = None,
     ) -> None:
         self._inbound = inbound
+        self._context = context
         self._receive = receive
         self._send = send
         self._eager = eager
@@ -267,13 +291,20 @@ class _Exchange:
         self._ended = False
         self._gone = False
 
-    async def serve(self, application: Application, scope: Scope) -> Any:
+    async def serve(
+        self, application: Application, scope: Scope, receive: Receive, send: Send
+    ) -> Any:
         """Calls the application with what stands between it and the server."""
+        before = _current()
+        _make_current(self._context)
         try:
             result = await application(scope, self.receive, self.send)
         except BaseException as error:
             self._raised(error)
             raise
+        finally:
+            _make_current(before)
+            scope.pop(MARK, None)
         if not self._ended:
             self._over()
         return result

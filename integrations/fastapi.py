@@ -35,10 +35,11 @@ def patch(module: ModuleType, patches: Patches) -> None:
 def _handle(original: Callable[..., Any], effective: Callable[[Any], Any]) -> Callable[..., Any]:
     def handle(self: Any, *args: Any, **kwargs: Any) -> Any:
         try:
-            if not SITE.off and args:
+            call = args[0].get(asgi.MARK) if args else None
+            if call is not None and call.span is not None and not SITE.off:
                 context = effective(args[0])
                 if context is not None and context.original_route is self:
-                    starlette.found(context)
+                    starlette.found(call, context)
         except Exception as error:
             integration.failed(SITE, error)
         return original(self, *args, **kwargs)

@@ -8,7 +8,7 @@ from typing import Any
 
 from autotrace import integration
 from autotrace.facts import ServerRequest
-from autotrace.integration import Patches
+from autotrace.integration import Inbound, Patches
 from autotrace.integrations import asgi
 
 SITE = integration.site("starlette")
@@ -30,8 +30,10 @@ def _handle(original: Callable[..., Any]) -> Callable[..., Any]:
     # The coroutine is the original's own: awaiting it costs nothing more.
     def handle(self: Any, scope: Any, receive: Any, send: Any) -> Any:
         try:
-            if not SITE.off:
-                found(self)
+            # Of what is not recorded nothing is to be told, and most of it is not.
+            call = scope.get(asgi.MARK)
+            if call is not None and call.span is not None and not SITE.off:
+                found(call, self)
         except Exception as error:
             integration.failed(SITE, error)
         return original(self, scope, receive, send)
@@ -43,10 +45,9 @@ def _nothing(begun: object, *args: Any) -> str:
     return integration.NO_ROUTE
 
 
-def found(route: Any) -> None:
-    """Tells the call that is served of a route, below the mounts that were found before."""
-    call = integration.served_call()
-    if call is None or call.span is None:
+def found(call: Inbound, route: Any) -> None:
+    """Tells a call that is recorded of a route, below the mounts that were found before."""
+    if call.span is None:
         return
     request = call.span.request
     if isinstance(request, ServerRequest):
