@@ -81,8 +81,11 @@ def collecting(
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
+        def do_GET(self) -> None:
+            self.do_POST()
+
         def do_POST(self) -> None:
-            length = int(self.headers["content-length"])
+            length = int(self.headers.get("content-length", 0))
             body = self.rfile.read(length)
             if len(body) < length:
                 # The client has ended in the middle of it.

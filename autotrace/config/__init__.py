@@ -54,13 +54,13 @@ OTHER_VARIABLES = {
 # Announced names, so that they are not taken for typing errors.
 LATER_VARIABLES = tuple(
     f"AUTOTRACE_{exporter}_{what}"
-    for exporter in ("GCP", "JAEGER", "LIGHTSTEP")
+    for exporter in ("JAEGER", "LIGHTSTEP")
     for what in ("ENDPOINT", "HEADERS", "TOKEN", "TIMEOUT")
 )
 
 EXPORTER = values.names(
-    ("otlp", "zipkin", "datadog", "skywalking", "xray", "console", "jsonl", "memory"),
-    later=("jaeger", "lightstep", "gcp"),
+    ("otlp", "zipkin", "datadog", "skywalking", "xray", "gcp", "console", "jsonl", "memory"),
+    later=("jaeger", "lightstep"),
     later_message="not available in this version; left out.",
     # The names of OpenTelemetry's entry points.
     aliases={"otlp_proto_http": "otlp", "zipkin_json": "zipkin"},
@@ -501,6 +501,29 @@ class Config:
         Kind("JSON object", values.json_object),
         'What stands in each segment: `{"origin": "...", "aws": {...}}`.',
     )
+    gcp_endpoint: str = setting(
+        "https://cloudtrace.googleapis.com",
+        Kind("address", values.url),
+        "Google Cloud Trace's API.",
+    )
+    gcp_project: str = setting(
+        "",
+        WORD,
+        "The project whose traces they are.",
+        otel=("GOOGLE_CLOUD_PROJECT",),
+        shown="that of the machine",
+    )
+    gcp_credentials: str = setting(
+        "",
+        WORD,
+        "File of credentials, which google-auth reads.",
+        otel=("GOOGLE_APPLICATION_CREDENTIALS",),
+        shown="the machine's service account",
+    )
+    gcp_token: str = setting(
+        "", WORD, "Access token, in place of credentials; it is never renewed.", secret=True
+    )
+    gcp_timeout: float = setting(10.0, SECONDS, "Longest wait for an answer of the API.")
     jsonl_endpoint: str = setting(
         "", WORD, "File that `jsonl` appends to, a span a line.", shown="standard error"
     )

@@ -43,6 +43,11 @@ EXPORTERS: dict[str, Exporter] = {
         "AUTOTRACE_XRAY_ENDPOINT",
         "AWS X-Ray's daemon, over UDP",
     ),
+    "gcp": Exporter(
+        "autotrace.export.google_cloud:open_receiver",
+        "AUTOTRACE_GCP_PROJECT",
+        "Google Cloud Trace",
+    ),
     "jsonl": Exporter(
         "autotrace.export.jsonl:open_receiver",
         "AUTOTRACE_JSONL_ENDPOINT",

@@ -80,7 +80,11 @@ class Sender:
 
     def get(self, seconds: float) -> Answer:
         """Reads what is there, within the seconds and the configured time-out."""
-        return self._request("GET", None, NO_HEADERS, monotonic() + min(seconds, self._timeout))
+        return self.send("GET", None, seconds)
+
+    def send(self, method: str, body: bytes | None, seconds: float) -> Answer:
+        """Sends a request as it is, within the seconds and the configured time-out."""
+        return self._request(method, body, NO_HEADERS, monotonic() + min(seconds, self._timeout))
 
     def _request(
         self, method: str, body: bytes | None, headers: Mapping[str, str], deadline: float

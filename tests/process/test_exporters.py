@@ -13,6 +13,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from tests.export_grpc_server import Called, collecting_grpc
 from tests.export_server import Received, Reply, collecting
+from tests.google_cloud import METADATA, PROJECT, TOKEN, answering, read_spans
 from tests.process.flask_hops import (
     CALLER_ID,
     PROGRAM,
@@ -160,3 +161,27 @@ def test_skywalking(launch: Run, provider: str) -> None:
     assert set(callers) == {"front", "shop"}
     inner = [ref for span in spans for ref in span["refs"] if "refType" not in ref]
     assert {ref["networkAddressUsedAtPeer"] for ref in inner} == {"shop:80", exit["peer"]}
+
+
+def google_hop(span: dict[str, Any]) -> Hop:
+    """The span of the API's body."""
+    _, project, _, trace_id, _, span_id = span["name"].split("/")
+    assert (project, span_id) == (PROJECT, span["spanId"])
+    return Hop(trace_id, span["spanId"], span["parentSpanId"], span["spanKind"].lower())
+
+
+@pytest.mark.parametrize("provider", ["standard", "opencensus"])
+def test_google_cloud_trace(launch: Run, provider: str) -> None:
+    with collecting(judge=answering) as cloud:
+        variables = {
+            "AUTOTRACE_EXPORTER": "gcp",
+            "AUTOTRACE_PROVIDER": provider,
+            "AUTOTRACE_OPENCENSUS_INCOMING_TRACE_CONTEXT": "trace_context",
+            "AUTOTRACE_OPENCENSUS_OUTGOING_TRACE_CONTEXT": "trace_context",
+            "AUTOTRACE_GCP_ENDPOINT": cloud.url,
+            METADATA: f"{cloud.host}:{cloud.port}",
+        }
+        done(launch, variables)
+        written = [each for each in cloud.so_far() if each.path.startswith("/v2/")]
+    assert {each.headers["authorization"] for each in written} == {f"Bearer {TOKEN}"}
+    assert_one_story([google_hop(span) for each in written for span in read_spans(each.body)])

@@ -52,7 +52,8 @@ STACKDRIVER = Message(
     "StackdriverProvider",
     "max_tag_length",
     {
-        UNSENT: "debug max_number_of_attributes max_number_of_annotations "
+        "what Google Cloud takes is sent": "debug max_number_of_attributes "
+        "max_number_of_annotations "
         "max_number_of_message_events logging"
     },
 )
@@ -201,7 +202,7 @@ def stackdriver(node: Node, tls: Hosts, reading: Reading) -> None:
     """Take the settings of a Stackdriver provider, which is OpenCensus to Envoy."""
     given = fields(node, STACKDRIVER, reading)
     reading.set("provider", "opencensus", node)
-    send_to("gcp", node, reading, "Google Cloud")
+    send_to("gcp", node, reading)
     _contexts(node, ALL_CONTEXTS, reading)
     _max_tag_length(given, reading)
 

@@ -19,18 +19,20 @@ UNSENT = "nothing is sent there in this version"
 CONFIG = Message(
     "OpenCensusConfig",
     "incoming_trace_context outgoing_trace_context stdout_exporter_enabled "
-    "stackdriver_exporter_enabled zipkin_exporter_enabled zipkin_url ocagent_exporter_enabled",
+    "stackdriver_exporter_enabled stackdriver_project_id zipkin_exporter_enabled zipkin_url "
+    "ocagent_exporter_enabled",
     {
         "the decision is made by `tracing` and its percentages": "trace_config",
-        UNSENT: "stackdriver_project_id stackdriver_address stackdriver_grpc_service "
-        "ocagent_address ocagent_grpc_service",
+        "Google Cloud's REST API is called, at AUTOTRACE_GCP_ENDPOINT": "stackdriver_address "
+        "stackdriver_grpc_service",
+        UNSENT: "ocagent_address ocagent_grpc_service",
     },
 )
 CONTEXTS = ("NONE", "TRACE_CONTEXT", "GRPC_TRACE_BIN", "CLOUD_TRACE_CONTEXT", "B3")
 # The switch, our exporter, and whom it sends to.
 EXPORTERS = (
     ("ocagent_exporter_enabled", "opencensus", "the OpenCensus agent"),
-    ("stackdriver_exporter_enabled", "gcp", "Google Cloud"),
+    ("stackdriver_exporter_enabled", "gcp", ""),
     ("stdout_exporter_enabled", "console", ""),
     ("zipkin_exporter_enabled", "zipkin", ""),
 )
@@ -44,6 +46,7 @@ def read(node: Node, clusters: Clusters, reading: Reading) -> None:
         if switch in given and boolean(given[switch], reading):
             send_to(exporter, given[switch], reading, called)
     take(reading, given, "zipkin_url", text, "zipkin_endpoint")
+    take(reading, given, "stackdriver_project_id", text, "gcp_project")
     for field in ("incoming_trace_context", "outgoing_trace_context"):
         take(reading, given, field, _contexts, f"opencensus_{field}")
 
