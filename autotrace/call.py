@@ -147,6 +147,9 @@ class Inbound(Unrecorded):
             self.span = None
             span.status = status
             span.response_size = response_size
+            if self.core.verbose and status and not flags:
+                span.note("first_downstream_tx_byte_sent")
+                span.note("last_downstream_tx_byte_sent")
             if status == NOT_FOUND and isinstance(span.request, ServerRequest):
                 flags = (*flags, NO_ROUTE) if span.request.unrouted else flags
             span.flags = flags
@@ -158,6 +161,13 @@ class Inbound(Unrecorded):
         if passive is None:
             passive = self._passive = self.core.unrecorded(self, self)
         return passive
+
+
+def _passed(span: Span, instant: str) -> None:
+    """Notes that it is one of Envoy's instants now, where they are wanted."""
+    call = span.call
+    if isinstance(call, Inbound) and call.core.verbose and not span.end_ns:
+        span.note(instant)
 
 
 def _flags(span: Span, flags: tuple[str, ...], status: int) -> tuple[str, ...]:
@@ -240,6 +250,8 @@ class Outbound:
         span = self.span
         if span is not None:
             span.status = response.status
+            if response.status:
+                _passed(span, "first_upstream_rx_byte_received")
             span.flags = _flags(span, (), response.status)
             if response.protocol:
                 span.protocol = response.protocol
@@ -263,8 +275,11 @@ class Outbound:
 
     def end(self) -> None:
         """The exchange is over."""
-        if self.span is not None:
-            self.span.end()
+        span = self.span
+        if span is not None:
+            if span.status:
+                _passed(span, "last_upstream_rx_byte_received")
+            span.end()
 
     def __del__(self) -> None:
         # Nobody read the response or closed it: over when nobody can any more.

@@ -76,6 +76,7 @@ __all__ = (
     "makes_spans",
     "naming",
     "note",
+    "notes_instants",
     "parameters",
     "response_headers",
     "response_headers_raw",
@@ -329,8 +330,16 @@ def served_call() -> Inbound | None:
     return call if type(call) is Inbound else None
 
 
+def notes_instants() -> bool:
+    """Whether Envoy's instants (`verbose_events.INSTANTS`) are wanted."""
+    return _core is not None and _core.verbose
+
+
 def note(span: Span, instant: str) -> None:
-    """Notes one of Envoy's instants (`verbose_events.INSTANTS`), where they are wanted."""
+    """Notes one of Envoy's instants, where they are wanted.
+
+    The core notes by itself when a response begins to arrive and ends, and when one was sent.
+    """
     if _core is not None and _core.verbose:
         span.note(instant)
 

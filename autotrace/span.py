@@ -302,12 +302,13 @@ class Span(Unrecorded):
 
     # What a call tells while it lasts.
 
-    def note(self, instant: str) -> None:
-        """Notes that it is one of Envoy's instants now (`verbose_events.INSTANTS`)."""
+    def note(self, instant: str, ago_ns: int = 0) -> None:
+        """Notes that it is one of Envoy's instants now (`verbose_events.INSTANTS`), or was."""
         if self.instants is None:
             self.instants = {}
         if instant not in self.instants or instant.startswith("last"):
-            self.instants[instant] = perf_counter_ns() - self._started
+            passed = perf_counter_ns() - self._started - ago_ns
+            self.instants[instant] = max(0, passed)
 
     # OpenTelemetry's span.
 

@@ -98,6 +98,7 @@ def _send(original: Callable[..., Any]) -> Callable[..., Any]:
             integration.failed(SITE, error)
         if outbound is None or outbound.span is None:
             return await original(self, conn, *args, **kwargs)
+        integration.note(outbound.span, "first_upstream_tx_byte_sent")
         try:
             response = await original(self, conn, *args, **kwargs)
         except BaseException as error:
@@ -106,11 +107,25 @@ def _send(original: Callable[..., Any]) -> Callable[..., Any]:
         try:
             outbound.on_wire = True
             setattr(response, EXCHANGE, (outbound, _named(self)))
+            if integration.notes_instants():
+                _when_sent(response, outbound.span)
         except Exception as error:
             integration.failed(SITE, error)
         return response
 
     return send
+
+
+def _when_sent(response: Any, span: Any) -> None:
+    """Has it noted that all of a request is sent, by the task that sends the rest of it if any."""
+
+    def sent(task: object = None) -> None:
+        integration.note(span, "last_upstream_tx_byte_sent")
+
+    if response._writer is None:
+        sent()
+    else:
+        response._writer.add_done_callback(sent)
 
 
 def _sending(request: Any, connection: Any) -> Outbound | None:

@@ -7,6 +7,7 @@ context is ours to set. Errors that the server itself answers (a malformed head)
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -90,6 +91,9 @@ def _begin(connection: Any, request: Any) -> Inbound | None:
             peer,
             message.headers.get,
         )
+        if integration.notes_instants():
+            received = partial(integration.note, inbound.span, "last_downstream_rx_byte_received")
+            request._payload.on_eof(received)
     return inbound
 
 
@@ -174,6 +178,7 @@ def _write_headers(
                 span = call.span
                 if span is not None:
                     span.status = self.status
+                    integration.note(span, "first_downstream_tx_byte_sent")
                     pairs = [*call.response_headers, *self._headers.items()]
                     integration.tell_headers(span, integration.response_headers(pairs))
                     if self.status == _SWITCHING_PROTOCOLS:

@@ -418,8 +418,6 @@ class _Exchange:
         """Ends the call: its response is complete, or never will be."""
         self._ended = True
         try:
-            if self._complete:
-                self._note("last_downstream_tx_byte_sent")
             flags: tuple[str, ...] = ()
             if self._gone or (self._has_left is not None and self._has_left()):
                 flags = (CLIENT_GONE,)

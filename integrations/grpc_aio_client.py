@@ -17,12 +17,19 @@ from autotrace.integrations import grpc_outbound
 from autotrace.integrations.grpc_metadata import Metadata
 
 SITE = integration.site("grpc_aio_client")
+# On a call whose instants are noted.
+_SPAN = "_autotrace_span"
 
 
 def patch(module: ModuleType, patches: Patches) -> None:
     """Patches how a call is made, of each of the four kinds."""
     for name in ("UnaryUnaryCall", "UnaryStreamCall", "StreamUnaryCall", "StreamStreamCall"):
         patches.replace(getattr(module, name), "__init__", _init)
+    if integration.notes_instants():
+        sent = partial(_noting, "last_upstream_tx_byte_sent")
+        patches.replace(module._StreamRequestMixin, "_done_writing", sent)
+        received = partial(_noting, "first_upstream_rx_byte_received")
+        patches.replace(module._StreamResponseMixin, "_read", received)
 
 
 def _init(original: Callable[..., None]) -> Callable[..., None]:
@@ -36,6 +43,7 @@ def _init(original: Callable[..., None]) -> Callable[..., None]:
             integration.failed(SITE, error)
         if outbound is None or outbound.span is None:
             return original(self, *args, **kwargs)
+        grpc_outbound.note_begin(outbound, type(self).__name__.startswith("Unary"))
         try:
             original(self, *args, **kwargs)
         except BaseException as error:
@@ -44,6 +52,8 @@ def _init(original: Callable[..., None]) -> Callable[..., None]:
         try:
             # Not through the call itself, which would be held by what is called back then, and so
             # not be cancelled when the program drops it.
+            if integration.notes_instants():
+                setattr(self, _SPAN, outbound.span)
             call = self._cython_call
             call.add_done_callback(partial(_ended, outbound, call))
         except Exception as error:
@@ -51,6 +61,22 @@ def _init(original: Callable[..., None]) -> Callable[..., None]:
         return None
 
     return __init__
+
+
+def _noting(instant: str, original: Callable[..., Any]) -> Callable[..., Any]:
+    """Notes an instant of a call after one of its steps."""
+
+    async def noting(self: Any) -> Any:
+        result = await original(self)
+        try:
+            span = getattr(self, _SPAN, None)
+            if span is not None:
+                integration.note(span, instant)
+        except Exception as error:
+            integration.failed(SITE, error)
+        return result
+
+    return noting
 
 
 def _request(arguments: tuple[tuple[Any, ...], dict[str, Any]]) -> ClientRequest:

@@ -34,6 +34,8 @@ def patch(module: ModuleType, patches: Patches) -> None:
     patches.replace(
         cygrpc, "_send_initial_metadata", partial(_send_initial_metadata, cygrpc.RPCState)
     )
+    if integration.notes_instants():
+        patches.replace(cygrpc, "_receive_message", partial(_receive_message, cygrpc.RPCState))
 
 
 class _Call:
@@ -224,6 +226,21 @@ def _send_message(cygrpc: ModuleType, original: Callable[..., Any]) -> Callable[
         return original(sender, message, operation, *args)
 
     return _send_message
+
+
+def _receive_message(kind: type, original: Callable[..., Any]) -> Callable[..., Any]:
+    async def _receive_message(receiver: Any, *args: Any) -> Any:
+        message = await original(receiver, *args)
+        try:
+            call = _known() if type(receiver) is kind else None
+            if call is not None and call.inbound.span is not None:
+                # The last of them counts: a message, or that there is none any more.
+                integration.note(call.inbound.span, "last_downstream_rx_byte_received")
+        except Exception as error:
+            integration.failed(SITE, error)
+        return message
+
+    return _receive_message
 
 
 def _send_initial_metadata(kind: type, original: Callable[..., Any]) -> Callable[..., Any]:

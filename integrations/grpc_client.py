@@ -7,6 +7,7 @@ it is cancelled or nobody holds it any more.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from functools import partial
 from types import ModuleType
 from typing import Any
@@ -17,6 +18,10 @@ from autotrace.integration import CURRENT, Outbound, Patches
 from autotrace.integrations import grpc_outbound
 
 SITE = integration.site("grpc_client")
+# On the state of a call whose instants are noted.
+_SPAN = "_autotrace_span"
+# That span, while its call is being started.
+_starting: ContextVar[Any] = ContextVar("autotrace_grpc_starting", default=None)
 _BLOCKING = ("_UnaryUnaryMultiCallable", "_StreamUnaryMultiCallable")
 _STREAMING = (
     "_UnaryStreamMultiCallable",
@@ -33,6 +38,10 @@ def patch(module: ModuleType, patches: Patches) -> None:
     for name in _STREAMING:
         patches.replace(getattr(module, name), "__call__", _started)
     patches.replace(module, "_event_handler", _event_handler)
+    if integration.notes_instants():
+        types = module.cygrpc.OperationType
+        noted = partial(_handle_event, types.send_close_from_client, types.receive_initial_metadata)
+        patches.replace(module, "_handle_event", noted)
 
 
 def _begin(callable: Any) -> Outbound | None:
@@ -54,6 +63,7 @@ def _blocking(original: Callable[..., Any]) -> Callable[..., Any]:
             integration.failed(SITE, error)
         if outbound is None or outbound.span is None:
             return original(self, *args, **kwargs)
+        _note_begin(self, outbound)
         try:
             result = original(self, *args, **kwargs)
         except BaseException as error:
@@ -76,11 +86,17 @@ def _started(original: Callable[..., Any]) -> Callable[..., Any]:
             integration.failed(SITE, error)
         if outbound is None or outbound.span is None:
             return original(self, *args, **kwargs)
+        _note_begin(self, outbound)
+        if integration.notes_instants():
+            _starting.set(outbound.span)
         try:
             call = original(self, *args, **kwargs)
         except BaseException as error:
             _failed(outbound, error)
             raise
+        finally:
+            if integration.notes_instants():
+                _starting.set(None)
         try:
             state = call._state
             if not call.add_callback(partial(_ended, outbound, state)):
@@ -90,6 +106,30 @@ def _started(original: Callable[..., Any]) -> Callable[..., Any]:
         return call
 
     return started
+
+
+def _note_begin(callable: Any, outbound: Outbound) -> None:
+    grpc_outbound.note_begin(outbound, "_Stream" not in type(callable).__name__)
+
+
+def _handle_event(sent: int, begun: int, original: Callable[..., Any]) -> Callable[..., Any]:
+    """Notes instants of calls that do not block; `sent`, `begun` are the types of operations."""
+
+    def _handle_event(event: Any, state: Any, *args: Any) -> Any:
+        handled = original(event, state, *args)
+        try:
+            span = getattr(state, _SPAN, None)
+            if span is not None:
+                types = [operation.type() for operation in event.batch_operations]
+                if begun in types:
+                    integration.note(span, "first_upstream_rx_byte_received")
+                if sent in types and len(types) == 1:
+                    integration.note(span, "last_upstream_tx_byte_sent")
+        except Exception as error:
+            integration.failed(SITE, error)
+        return handled
+
+    return _handle_event
 
 
 def _failed(outbound: Outbound, error: BaseException) -> None:
@@ -121,6 +161,10 @@ def _event_handler(original: Callable[..., Any]) -> Callable[..., Any]:
     def _event_handler(*args: Any, **kwargs: Any) -> Any:
         handle = original(*args, **kwargs)
         context = CURRENT.get()
+        span = _starting.get()
+        if span is not None:
+            # Before the first event.
+            setattr(args[0], _SPAN, span)
 
         def handle_event(event: Any) -> Any:
             before = CURRENT.get()

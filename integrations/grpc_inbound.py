@@ -100,6 +100,7 @@ def begun(inbound: Inbound, metadata: Metadata) -> Metadata:
     if inbound.response_headers:
         metadata = grpc_metadata.told(metadata, inbound.response_headers)
     if inbound.span is not None:
+        integration.note(inbound.span, "first_downstream_tx_byte_sent")
         integration.tell_headers(inbound.span, grpc_metadata.kept(metadata))
     return metadata
 

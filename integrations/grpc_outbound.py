@@ -70,6 +70,14 @@ def put_on(args: tuple[Any, ...], kwargs: dict[str, Any], outbound: Outbound) ->
     return args
 
 
+def note_begin(outbound: Outbound, unary: bool) -> None:
+    """Notes that a call is handed to gRPC: all of it, where its request is a single message."""
+    if outbound.span is not None:
+        integration.note(outbound.span, "first_upstream_tx_byte_sent")
+        if unary:
+            integration.note(outbound.span, "last_upstream_tx_byte_sent")
+
+
 def ended(
     outbound: Outbound,
     status: int,

@@ -27,6 +27,8 @@ def patch(module: ModuleType, patches: Patches) -> None:
     patches.replace(module, "_abort", partial(_abort, module))
     patches.replace(module, "_reject_rpc", _reject_rpc)
     patches.replace(module, "_get_initial_metadata", _get_initial_metadata)
+    if integration.notes_instants():
+        patches.replace(module, "_receive_message", _receive_message)
     patches.replace(module, "_serialize_response", _serialize_response)
 
 
@@ -110,6 +112,24 @@ def _abort(module: ModuleType, original: Callable[..., Any]) -> Callable[..., An
         return original(state, call, code, details)
 
     return _abort
+
+
+def _receive_message(original: Callable[..., Any]) -> Callable[..., Any]:
+    def _receive_message(state: Any, *args: Any) -> Any:
+        receive = original(state, *args)
+        served: _Call | None = getattr(state, CALL, None)
+        span = None if served is None else served.inbound.span
+        if span is None:
+            return receive
+
+        def received(event: Any) -> Any:
+            # The last of them counts: a message, or that there is none any more.
+            integration.note(span, "last_downstream_rx_byte_received")
+            return receive(event)
+
+        return received
+
+    return _receive_message
 
 
 def _get_initial_metadata(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -134,7 +134,6 @@ def _getresponse(original: Callable[..., Any]) -> Callable[..., Any]:
             raise
         try:
             setattr(self, EXCHANGE, None)
-            integration.note(outbound.span, "first_upstream_rx_byte_received")
             headers = integration.response_headers(response.headers.raw_items())
             protocol = _VERSIONS.get(response.version, "")
             outbound.answered(Response(response.status, protocol, headers=headers))
@@ -170,8 +169,6 @@ def _close_conn(original: Callable[..., None]) -> Callable[..., None]:
             return original(self, *args, **kwargs)
         finally:
             try:
-                if outbound.span is not None:
-                    integration.note(outbound.span, "last_upstream_rx_byte_received")
                 outbound.end()
             except Exception as error:
                 integration.failed(SITE, error)

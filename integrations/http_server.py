@@ -61,7 +61,9 @@ class _Exchange:
             return
         context = integration.serving(inbound)
         if inbound.span is not None:
-            inbound.span.request = _request(handler)
+            request = inbound.span.request = _request(handler)
+            if not request.size:
+                integration.note(inbound.span, "last_downstream_rx_byte_received")
             # Another writer is made of C, or the program's own.
             if type(handler.wfile).__name__ == "_SocketWriter":
                 setattr(handler.wfile, EXCHANGE, self)
@@ -202,6 +204,7 @@ def _complete(handler: Any, exchange: _Exchange, inbound: Inbound) -> None:
     pairs = [line.decode("latin-1").rstrip("\r\n").partition(":") for line in lines[1:]]
     headers = integration.response_headers([(name, value.strip()) for name, _, value in pairs])
     integration.tell_headers(inbound.span, headers)
+    integration.note(inbound.span, "first_downstream_tx_byte_sent")
     if not exchange.counts:
         for line in lines[1:]:
             if _name(line) == b"content-length":

@@ -18,6 +18,8 @@ from autotrace.integration import Answer, Exchange, Outbound, Patches
 
 SITE = integration.site("httpcore")
 EXCHANGE = integration.EXCHANGE
+# Among a request's extensions until its body is sent: the span that notes when that is.
+_SPAN = "_autotrace_span"
 
 Pairs = list[tuple[bytes, bytes]]
 
@@ -29,6 +31,9 @@ def patch(module: ModuleType, patches: Patches) -> None:
     if name != "connection_pool":
         connection = getattr(module, f"{prefix}{name.upper()}Connection")
         patches.replace(connection, "_send_request_headers", _send_request_headers)
+        if integration.notes_instants():
+            sent = _send_async_request_body if prefix else _send_request_body
+            patches.replace(connection, "_send_request_body", sent)
         return
     pool = getattr(module, f"{prefix}ConnectionPool")
     # Its name up to 1.0.2.
@@ -114,6 +119,9 @@ def _send_request_headers(original: Callable[..., Any]) -> Callable[..., Any]:
                 outbound = extensions.pop(EXCHANGE)
                 outbound.on_wire = True
                 if outbound.span is not None:
+                    if integration.notes_instants():
+                        extensions[_SPAN] = outbound.span
+                    integration.note(outbound.span, "first_upstream_tx_byte_sent")
                     outbound.span.peer = self._network_stream.get_extra_info("server_addr")
         except OSError:
             # The peer has gone already; sending will tell.
@@ -123,6 +131,34 @@ def _send_request_headers(original: Callable[..., Any]) -> Callable[..., Any]:
         return original(self, *args, **kwargs)
 
     return _send_request_headers
+
+
+def _send_request_body(original: Callable[..., Any]) -> Callable[..., Any]:
+    def _send_request_body(self: Any, *args: Any, **kwargs: Any) -> Any:
+        result = original(self, *args, **kwargs)
+        _sent(kwargs)
+        return result
+
+    return _send_request_body
+
+
+def _send_async_request_body(original: Callable[..., Any]) -> Callable[..., Any]:
+    async def _send_request_body(self: Any, *args: Any, **kwargs: Any) -> Any:
+        result = await original(self, *args, **kwargs)
+        _sent(kwargs)
+        return result
+
+    return _send_request_body
+
+
+def _sent(arguments: dict[str, Any]) -> None:
+    """Notes that all of a request was sent."""
+    try:
+        span = arguments["request"].extensions.pop(_SPAN, None)
+        if span is not None:
+            integration.note(span, "last_upstream_tx_byte_sent")
+    except Exception as error:
+        integration.failed(SITE, error)
 
 
 def _close(original: Callable[..., None]) -> Callable[..., None]:

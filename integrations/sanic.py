@@ -117,6 +117,8 @@ def _begin(request: Any) -> _Exchange | None:
             peer,
             header,
         )
+        if not inbound.span.request.size:
+            integration.note(inbound.span, "last_downstream_rx_byte_received")
     exchange = _Exchange(inbound, integration.serving(inbound))
     _exchange.set(exchange)
     return exchange
@@ -182,6 +184,7 @@ def _format(original: Callable[..., bytes]) -> Callable[..., bytes]:
         try:
             if call is not None and call.span is not None:
                 call.span.status = status
+                integration.note(call.span, "first_downstream_tx_byte_sent")
                 integration.tell_headers(call.span, integration.response_headers_raw(sent))
         except Exception as error:
             integration.failed(SITE, error)

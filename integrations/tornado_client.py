@@ -79,6 +79,8 @@ class _Asked:
     def begins(self, start_line: Any, headers: Any) -> Any:
         """The headers, with ours in place of those of the same names."""
         self._outbound.on_wire = True
+        if self._outbound.span is not None:
+            integration.note(self._outbound.span, "first_upstream_tx_byte_sent")
         return with_ours(self._outbound, start_line.path, headers)
 
     def sends(self, size: int) -> None:
@@ -86,6 +88,8 @@ class _Asked:
 
     def finished(self, gone: bool, error: BaseException | None) -> None:
         """The request was sent."""
+        if self._outbound.span is not None and error is None:
+            integration.note(self._outbound.span, "last_upstream_tx_byte_sent")
 
     def left(self) -> None:
         """The server went."""

@@ -91,6 +91,8 @@ def _tell(pycurl: Any, curl: Any, outbound: Outbound, error: Any, words: str) ->
     protocol = _VERSIONS.get(ask(pycurl.INFO_HTTP_VERSION), "")
     headers = None
     if outbound.span is not None:
+        if integration.notes_instants():
+            _note_instants(pycurl, ask, outbound.span)
         headers = integration.response_headers(curl.info["headers"].get_all())
     outbound.answered(Response(ask(pycurl.HTTP_CODE), protocol, peer, headers=headers))
     if error:
@@ -99,6 +101,21 @@ def _tell(pycurl: Any, curl: Any, outbound: Outbound, error: Any, words: str) ->
             flags = (CONNECTION_FAILURE,)
         outbound.failed(Failure(flags, f"CurlError: {words}"))
     outbound.end()
+
+
+def _note_instants(pycurl: Any, ask: Callable[[int], Any], span: Any) -> None:
+    """What libcurl tells of the instants: seconds from its own beginning, 0 where it was none."""
+    over = ask(pycurl.TOTAL_TIME)
+    for instant, passed in (
+        ("first_upstream_tx_byte_sent", ask(pycurl.PRETRANSFER_TIME)),
+        # Set without an answer as well.
+        (
+            "first_upstream_rx_byte_received",
+            ask(pycurl.HTTP_CODE) and ask(pycurl.STARTTRANSFER_TIME),
+        ),
+    ):
+        if passed:
+            span.note(instant, round((over - passed) * 1e9))
 
 
 def _finish(pycurl: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

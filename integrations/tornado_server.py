@@ -99,6 +99,9 @@ def _begin(delegate: Any) -> Inbound | None:
             peer,
             request.headers.get,
         )
+        if not delegate.stream_request_body:
+            # It is run when all of its request is there.
+            integration.note(span, "last_downstream_rx_byte_received")
         route = _route(delegate.application.default_router.rules, delegate)
         if route:
             integration.tell_route(span, route)
@@ -147,6 +150,7 @@ class _Served:
         span = self._inbound.span
         if span is not None:
             span.status = start_line.code
+            integration.note(span, "first_downstream_tx_byte_sent")
             integration.tell_headers(span, integration.response_headers(headers.get_all()))
         return headers
 

@@ -98,6 +98,7 @@ def _send_request(original: Callable[..., None]) -> Callable[..., None]:
                     sent = copy.copy(request)
                     sent.headers = _with_ours(request.path, request.headers, outbound)
                     request = sent
+                    _note_sent(outbound)
         except Exception as error:
             integration.failed(SITE, error)
         return original(self, request)
@@ -114,11 +115,19 @@ def _write_http_request(original: Callable[..., None]) -> Callable[..., None]:
                 )
                 if outbound is not None:
                     headers = _with_ours(path, headers, outbound)
+                    _note_sent(outbound)
         except Exception as error:
             integration.failed(SITE, error)
         return original(self, path, headers)
 
     return write_http_request
+
+
+def _note_sent(outbound: Outbound) -> None:
+    """A handshake has no body: it is sent at once."""
+    if outbound.span is not None:
+        integration.note(outbound.span, "first_upstream_tx_byte_sent")
+        integration.note(outbound.span, "last_upstream_tx_byte_sent")
 
 
 def _begun(carrier: Any, describe: Callable[[Any], ClientRequest]) -> Outbound | None:

@@ -342,7 +342,6 @@ class _Exchange:
 
     def end(self, flags: tuple[str, ...]) -> None:
         """The response is over."""
-        self.note("last_downstream_tx_byte_sent")
         code = self._status[:3]
         size = 0 if self.bodiless() else self.size
         self._inbound.finish(int(code) if code.isdecimal() else 0, size, flags)

@@ -14,6 +14,7 @@ from tests.contract import agent
 from tests.contract import upstream as upstreams
 from tests.contract.calls import SAMPLED, TRACE, within
 from tests.contract.clients import Client, those_that
+from tests.contract.outcomes import told
 from tests.contract.upstream import Upstream
 from tests.contract.wire import HOST
 
@@ -97,3 +98,37 @@ def test_headers_of_the_programs_own_that_are_forwarded_leave_the_trace_alone(
     arrival = upstream.one()
     assert arrival.value("x-tenant") == "mine"
     assert arrival.span == (TRACE, span["span_id"])
+
+
+INSTANTS = [
+    "first_upstream_tx_byte_sent",
+    "last_upstream_tx_byte_sent",
+    "first_upstream_rx_byte_received",
+    "last_upstream_rx_byte_received",
+]
+
+
+@pytest.mark.parametrize("body", [None, b"said"])
+def test_verbose_spans_have_the_instants(
+    body: bytes | None, client: Client, upstream: Upstream
+) -> None:
+    # libcurl does not tell when it has sent all.
+    names = [
+        name for name in INSTANTS if "curl" not in client.name or "last_upstream_tx" not in name
+    ]
+    with agent.traced(verbose="1") as spans:
+        assert client.send(upstream.url(), None, "POST" if body else "GET", body) == (200, b"hello")
+        span = spans.one()
+    assert [event["name"] for event in span["events"]] == names
+    times = [int(span["start"]), *(int(event["time"]) for event in span["events"])]
+    assert times == sorted(times)
+
+
+def test_verbose_spans_of_calls_that_fail_have_the_instants_until_then(
+    client: Client, upstream: Upstream
+) -> None:
+    with agent.traced(verbose="1") as spans:
+        told(lambda: client.send(upstream.url("/drop"), None, "POST", b"x"))
+        told_of = {event["name"] for span in spans.wait(1) for event in span["events"]}
+    assert "first_upstream_tx_byte_sent" in told_of
+    assert told_of.isdisjoint(INSTANTS[2:])

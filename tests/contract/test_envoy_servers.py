@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.contract.conftest import Serve
 from tests.contract.servers import Served
 from tests.contract.wire import Reply
@@ -36,3 +38,23 @@ def test_the_response_tells_the_name_and_the_id_of_the_request(serve: Serve) -> 
 def _told(served: Served, headers: list[tuple[str, str]]) -> tuple[list[str], list[str]]:
     reply = served.get("/hello", headers)
     return values(reply, "x-envoy-decorator-operation"), values(reply, "x-request-id")
+
+
+INSTANTS = [
+    "last_downstream_rx_byte_received",
+    "first_downstream_tx_byte_sent",
+    "last_downstream_tx_byte_sent",
+]
+
+
+@pytest.mark.parametrize("path", ["/hello", "/generator", "/nothing"])
+def test_verbose_spans_have_the_instants(path: str, serve: Serve) -> None:
+    served = serve(verbose="1")
+    served.get(path, [SAMPLED])
+    span = served.one()
+    events = [event["name"] for event in span["events"]]
+    assert events[-2:] == INSTANTS[1:]
+    # Applications of ASGI need not ask for a request that has no body.
+    assert events[:-2] in ([], INSTANTS[:1])
+    times = [int(event["time"]) for event in span["events"]]
+    assert times == sorted(times)

@@ -499,3 +499,19 @@ def test_names_and_tags_are_made_of_the_metadata_of_the_answer(
         span = client_span(spans, 3)
     assert span["name"] == "theirs"
     assert {tag: span["tags"][tag] for tag in values} == {"by": "1", "first": "1", "raw": "/w"}
+
+
+def test_verbose_spans_have_the_instants(client: Client, server: Server, kind: str) -> None:
+    with agent.traced(verbose="1") as spans:
+        within(lambda: one_call(client, server.target, kind), SAMPLED)
+        span = client_span(spans, 3)
+    events = [event["name"] for event in span["events"]]
+    if client.blocking and kind == "stream_unary":
+        # Nobody sees then when the last message went out.
+        events.insert(1, "last_upstream_tx_byte_sent")
+    assert events == [
+        "first_upstream_tx_byte_sent",
+        "last_upstream_tx_byte_sent",
+        "first_upstream_rx_byte_received",
+        "last_upstream_rx_byte_received",
+    ]

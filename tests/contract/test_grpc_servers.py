@@ -432,3 +432,16 @@ def test_the_answer_tells_the_name_and_the_id_of_the_request(
     assert initial.count(("x-request-id", REQUEST_ID)) == 1
     own = [("i", "1")] if message == "trailing" else []
     assert [pair for pair in initial if not pair[0].startswith("x-")] == own
+
+
+def test_verbose_spans_have_the_instants(server: Server, client: Client, kind: str) -> None:
+    with agent.traced(verbose="1") as spans:
+        as_stranger(lambda: client.send(server.target, kind, "ok", metadata=[SAMPLED]))
+        span = served(spans)
+    assert [event["name"] for event in span["events"]] == [
+        "last_downstream_rx_byte_received",
+        "first_downstream_tx_byte_sent",
+        "last_downstream_tx_byte_sent",
+    ]
+    times = [int(event["time"]) for event in span["events"]]
+    assert times == sorted(times)
