@@ -191,12 +191,12 @@ MANIFEST: tuple[Row, ...] = (
     Row(
         "aiohttp_server",
         ("aiohttp.web_protocol", "aiohttp.web_response"),
-        "aiohttp>=3.8,<4",
+        "aiohttp>=3.9,<4",
         "in",
         "aiohttp.web: entry and route",
     ),
     Row("grpc_server", ("grpc._server",), "grpcio>=1.60", "in", "gRPC servers"),
-    Row("grpc_aio_server", ("grpc.aio._server",), "grpcio>=1.50", "in", "grpc.aio servers"),
+    Row("grpc_aio_server", ("grpc.aio._server",), "grpcio>=1.60", "in", "grpc.aio servers"),
     Row("grpc_client", ("grpc._channel",), "grpcio>=1.50", "out", "gRPC clients"),
     Row("grpc_aio_client", ("grpc.aio._call",), "grpcio>=1.50", "out", "grpc.aio clients"),
     Row(
@@ -252,7 +252,19 @@ MANIFEST: tuple[Row, ...] = (
         "Tornado's client, every hop, and websockets' handshakes",
     ),
     Row("tornado_curl", ("tornado.curl_httpclient",), "tornado>=6.1", "out", "the one on libcurl"),
-    Row("urllib3", ("urllib3.connectionpool",), "urllib3>=1.26,<3", "out", "every attempt"),
+    Row(
+        "urllib3",
+        (
+            "urllib3.connectionpool",
+            # The fork, which may have the name of the original.
+            "urllib3._async.connectionpool",
+            "urllib3_future.connectionpool",
+            "urllib3_future._async.connectionpool",
+        ),
+        "urllib3>=1.26,<3",
+        "out",
+        "every attempt; urllib3.future too, and so niquests",
+    ),
     Row(
         "httpcore",
         (
@@ -267,7 +279,7 @@ MANIFEST: tuple[Row, ...] = (
         "out",
         "httpx too: every hop, HTTP/1.1 and 2",
     ),
-    Row("aiohttp_client", ("aiohttp.client",), "aiohttp>=3.8,<4", "out", "every hop and attempt"),
+    Row("aiohttp_client", ("aiohttp.client",), "aiohttp>=3.9,<4", "out", "every hop and attempt"),
     Row(
         "websockets",
         (

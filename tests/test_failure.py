@@ -16,6 +16,10 @@ import urllib3.exceptions
 
 from autotrace.failure import classify
 
+# aiohttp before 3.10 has one class for both.
+READ_TIMEOUT = getattr(aiohttp, "SocketTimeoutError", aiohttp.ServerTimeoutError)
+CONNECT_TIMEOUT = getattr(aiohttp, "ConnectionTimeoutError", aiohttp.ServerTimeoutError)
+
 
 def caused(error: BaseException, cause: BaseException) -> BaseException:
     error.__cause__ = cause
@@ -61,8 +65,8 @@ CASES = [
     (httpcore.RemoteProtocolError("<ConnectionTerminated error_code:0>"), True, ("UC",)),
     (httpcore.RemoteProtocolError("illegal status line"), True, ("UPE",)),
     (aiohttp.ServerDisconnectedError(), True, ("UC",)),
-    (aiohttp.SocketTimeoutError("late"), True, ("UT",)),
-    (aiohttp.ConnectionTimeoutError("late"), False, ("UF",)),
+    (READ_TIMEOUT("late"), True, ("UT",)),
+    (CONNECT_TIMEOUT("late"), False, ("UF",)),
     (aiohttp.ClientPayloadError("cut"), True, ("UC",)),
     (aiohttp.ClientOSError(104, "reset"), True, ("UC",)),
     (asyncio.CancelledError(), True, ("LR",)),

@@ -106,9 +106,8 @@ def serving_by_uvicorn(app: Asgi, **options: Any) -> Callable[..., Any]:
 
     async def start() -> tuple[int, Callable[[], Awaitable[object]]]:
         listening = listen()
-        config = uvicorn_module.Config(
-            app, log_level="critical", timeout_graceful_shutdown=1, **options
-        )
+        config = uvicorn_module.Config(app, log_level="critical", **options)
+        config.timeout_graceful_shutdown = 1  # uvicorn before 0.22 takes no such argument
         server = uvicorn_module.Server(config)
         task = asyncio.ensure_future(server.serve([listening]))
 
