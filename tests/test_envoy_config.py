@@ -509,7 +509,29 @@ def test_a_cluster_is_an_address(tmp_path: Path, address: str, more: str, endpoi
         (
             "LightstepConfig",
             "propagation_modes: [ENVOY, B3]",
-            {"provider": "lightstep", "lightstep_propagation_modes": ("envoy", "b3")},
+            {
+                "provider": "lightstep",
+                "lightstep_propagation_modes": ("envoy", "b3"),
+                "exporter": ("lightstep",),
+            },
+        ),
+        (
+            "LightstepConfig",
+            "collector_cluster: satellite\naccess_token: {inline_string: hush}",
+            {
+                "lightstep_endpoint": "http://satellite:8383/v1/traces",
+                "lightstep_token": "hush",
+            },
+        ),
+        (
+            "LightstepConfig",
+            "access_token: {filename: /run/token}",
+            {"lightstep_token_file": "/run/token", "lightstep_token": None},
+        ),
+        (
+            "LightstepConfig",
+            "access_token_file: /run/token",
+            {"lightstep_token_file": "/run/token"},
         ),
         (
             "OpenCensusConfig",
@@ -528,7 +550,8 @@ def test_a_cluster_is_an_address(tmp_path: Path, address: str, more: str, endpoi
 def test_a_tracer_is_a_provider_and_an_exporter(
     tmp_path: Path, message: str, config: str, expected: dict[str, Any]
 ) -> None:
-    found, _ = understood(tmp_path, tracer(message, config))
+    at = "{socket_address: {address: satellite, port_value: 8383}}"
+    found, _ = understood(tmp_path, tracer(message, config, cluster("satellite", at)))
     assert {name: found.get(name) for name in expected} == expected
 
 

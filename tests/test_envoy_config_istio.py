@@ -122,7 +122,14 @@ AT = "service: a/b.c, port: 80"
                 "skywalking_token": "hush",
             },
         ),
-        (f"lightstep: {{{AT}, accessToken: x}}", {"provider": "opentelemetry"}),
+        (
+            f"lightstep: {{{AT}, accessToken: hush}}",
+            {
+                "provider": "opentelemetry",
+                "otlp_protocol": "grpc",
+                "otlp_headers": {"lightstep-access-token": "hush"},
+            },
+        ),
         (
             f"opencensus: {{{AT}, context: [B3, GRPC_BIN]}}",
             {

@@ -53,14 +53,15 @@ OTHER_VARIABLES = {
 
 # Announced names, so that they are not taken for typing errors.
 LATER_VARIABLES = tuple(
-    f"AUTOTRACE_{exporter}_{what}"
-    for exporter in ("JAEGER", "LIGHTSTEP")
-    for what in ("ENDPOINT", "HEADERS", "TOKEN", "TIMEOUT")
+    f"AUTOTRACE_JAEGER_{what}" for what in ("ENDPOINT", "HEADERS", "TOKEN", "TIMEOUT")
 )
 
 EXPORTER = values.names(
-    ("otlp", "zipkin", "datadog", "skywalking", "xray", "gcp", "console", "jsonl", "memory"),
-    later=("jaeger", "lightstep"),
+    (
+        *("otlp", "zipkin", "datadog", "skywalking", "xray", "lightstep", "gcp"),
+        *("console", "jsonl", "memory"),
+    ),
+    later=("jaeger",),
     later_message="not available in this version; left out.",
     # The names of OpenTelemetry's entry points.
     aliases={"otlp_proto_http": "otlp", "zipkin_json": "zipkin"},
@@ -501,6 +502,17 @@ class Config:
         Kind("JSON object", values.json_object),
         'What stands in each segment: `{"origin": "...", "aws": {...}}`.',
     )
+    lightstep_endpoint: str = setting(
+        "https://ingest.lightstep.com:443/v1/traces",
+        Kind("address", values.otlp_address),
+        "Lightstep's receiver of OTLP over HTTP, or a satellite; `/v1/traces` is added where there "
+        "is no path.",
+    )
+    lightstep_token: str = setting(
+        "", WORD, "Access token of the project.", otel=("LS_ACCESS_TOKEN",), secret=True
+    )
+    lightstep_token_file: str = setting("", WORD, "File that holds the access token instead.")
+    lightstep_timeout: float = setting(10.0, SECONDS, "Longest wait for an answer.")
     gcp_endpoint: str = setting(
         "https://cloudtrace.googleapis.com",
         Kind("address", values.url),

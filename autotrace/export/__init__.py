@@ -43,6 +43,11 @@ EXPORTERS: dict[str, Exporter] = {
         "AUTOTRACE_XRAY_ENDPOINT",
         "AWS X-Ray's daemon, over UDP",
     ),
+    "lightstep": Exporter(
+        "autotrace.export.lightstep:open_receiver",
+        "AUTOTRACE_LIGHTSTEP_ENDPOINT",
+        "Lightstep: OTLP over HTTP with its access token",
+    ),
     "gcp": Exporter(
         "autotrace.export.google_cloud:open_receiver",
         "AUTOTRACE_GCP_PROJECT",

@@ -11,7 +11,7 @@ import msgpack
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from tests.export_grpc_server import Called, collecting_grpc
+from tests.export_grpc_server import collecting_grpc
 from tests.export_server import Received, Reply, collecting
 from tests.google_cloud import METADATA, PROJECT, TOKEN, answering, read_spans
 from tests.process.flask_hops import (
@@ -29,17 +29,19 @@ from tests.xray_validator import listening_for_segments
 
 # From 3.12 on Python warns where a program with a second thread forks.
 PYTHON = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", PROGRAM]
+# A busy machine is no reason to lose what the program's end has to send.
+PATIENT = {"AUTOTRACE_EXIT_TIMEOUT_MS": "30000"}
 KINDS = ("unspecified", "internal", "server", "client", "producer", "consumer")
 
 
 def done(launch: Run, variables: dict[str, str], *words: str) -> None:
     """Runs the program, which must end well and say nothing of its own."""
-    ran = launch([*PYTHON, *words], {"ARRIVES": TRACEPARENT, **variables})
+    ran = launch([*PYTHON, *words], {**PATIENT, "ARRIVES": TRACEPARENT, **variables})
     said = [line for line in ran.stderr.splitlines() if '" 200 -' not in line]
     assert (ran.returncode, ran.stdout, said) == (0, "done\n", [])
 
 
-def otlp_hops(calls: Sequence[Called]) -> list[Hop]:
+def otlp_hops(messages: Sequence[bytes]) -> list[Hop]:
     """The spans in OTLP's requests."""
     return [
         Hop(
@@ -48,8 +50,8 @@ def otlp_hops(calls: Sequence[Called]) -> list[Hop]:
             span.parent_span_id.hex(),
             KINDS[span.kind],
         )
-        for call in calls
-        for group in ExportTraceServiceRequest.FromString(call.message).resource_spans
+        for message in messages
+        for group in ExportTraceServiceRequest.FromString(message).resource_spans
         for scope in group.scope_spans
         for span in scope.spans
     ]
@@ -64,7 +66,7 @@ def test_otlp_over_grpc(launch: Run, words: tuple[str, ...]) -> None:
             "AUTOTRACE_OTLP_ENDPOINT": collector.url,
         }
         done(launch, variables, *words)
-        hops = otlp_hops(collector.so_far())
+        hops = otlp_hops([call.message for call in collector.so_far()])
     for part in range(0, len(hops), 3):
         assert_one_story(hops[part : part + 3])
     assert len(hops) == (6 if words else 3)
@@ -185,3 +187,20 @@ def test_google_cloud_trace(launch: Run, provider: str) -> None:
         written = [each for each in cloud.so_far() if each.path.startswith("/v2/")]
     assert {each.headers["authorization"] for each in written} == {f"Bearer {TOKEN}"}
     assert_one_story([google_hop(span) for each in written for span in read_spans(each.body)])
+
+
+@pytest.mark.parametrize("provider", ["standard", "lightstep"])
+def test_lightstep(launch: Run, provider: str) -> None:
+    with collecting() as collector:
+        variables = {
+            "AUTOTRACE_EXPORTER": "lightstep",
+            "AUTOTRACE_PROVIDER": provider,
+            "AUTOTRACE_LIGHTSTEP_PROPAGATION_MODES": "trace_context",
+            "AUTOTRACE_LIGHTSTEP_ENDPOINT": collector.url,
+            "AUTOTRACE_LIGHTSTEP_TOKEN": "hush",
+        }
+        done(launch, variables)
+        requests = collector.so_far()
+    assert {request.path for request in requests} == {"/v1/traces"}
+    assert {request.headers["lightstep-access-token"] for request in requests} == {"hush"}
+    assert_one_story(otlp_hops([request.body for request in requests]))

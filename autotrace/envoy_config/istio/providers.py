@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     Hosts = Collection[str]
 
-UNSENT = "nothing is sent there in this version"
 NO_SERVICE = "no service and port"
 ZIPKIN = Message(
     "ZipkinTracingProvider",
@@ -42,9 +41,7 @@ HTTP = Message("HttpService", "path timeout headers")
 GRPC = Message("GrpcService", "timeout initial_metadata")
 DATADOG = Message("DatadogTracingProvider", "service port max_tag_length")
 SKYWALKING = Message("SkyWalkingTracingProvider", "service port access_token")
-LIGHTSTEP = Message(
-    "LightstepTracingProvider", "service port max_tag_length", {UNSENT: "access_token"}
-)
+LIGHTSTEP = Message("LightstepTracingProvider", "service port max_tag_length access_token")
 OPENCENSUS = Message(
     "OpenCensusAgentTracingProvider", "service port context max_tag_length address"
 )
@@ -135,6 +132,14 @@ def opentelemetry(node: Node, tls: Hosts, reading: Reading) -> None:
     _max_tag_length(given, reading)
 
 
+def lightstep_at(given: dict[str, Node], node: Node, base: str, reading: Reading) -> None:
+    """Take Istio's Lightstep, which is OTLP over gRPC with the access token as metadata."""
+    otlp_by_grpc(node, base, reading)
+    token = text_of(given, "access_token", reading)
+    if token:
+        reading.set("otlp_headers", {"lightstep-access-token": token}, given["access_token"])
+
+
 def otlp_by_grpc(node: Node, base: str, reading: Reading) -> None:
     """Take OTLP over gRPC to an address, if that is known."""
     by_grpc(node, reading)
@@ -181,7 +186,7 @@ def lightstep(node: Node, tls: Hosts, reading: Reading) -> None:
     reading.set("provider", "opentelemetry", node)
     send_to("otlp", node, reading)
     at = service.address(given, reading)
-    otlp_by_grpc(node, service.base(at, tls) if at else "", reading)
+    lightstep_at(given, node, service.base(at, tls) if at else "", reading)
     _max_tag_length(given, reading)
 
 

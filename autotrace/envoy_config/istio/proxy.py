@@ -42,7 +42,7 @@ TRACING = Message(
     "sampling tls_settings",
     {"the tags istio.* are the proxy's own": "enable_istio_tags"},
 )
-ADDRESS = Message("Tracer", "address", {providers.UNSENT: "access_token"})
+ADDRESS = Message("Tracer", "address access_token")
 TLS = Message(
     "ClientTLSSettings",
     "mode",
@@ -139,7 +139,7 @@ def _lightstep(node: Node, is_tls: bool, reading: Reading) -> None:
     send_to("otlp", node, reading)
     at = _address(node, reading)
     base = f"{'https' if is_tls else 'http'}://{at}" if at else ""
-    providers.otlp_by_grpc(node, base, reading)
+    providers.lightstep_at(fields(node, ADDRESS, reading), node, base, reading)
 
 
 def _open_census_agent(node: Node, is_tls: bool, reading: Reading) -> None:

@@ -6,9 +6,10 @@ https://www.envoyproxy.io/docs/envoy/v1.27.0/api-v3/config/trace/v3/lightstep.pr
 from __future__ import annotations
 
 from autotrace.envoy_config.clusters import Clusters
-from autotrace.envoy_config.message import Message, fields, items
+from autotrace.envoy_config.message import Message, fields, has, items
+from autotrace.envoy_config.reading import no_address
 from autotrace.envoy_config.tracers.receiver import send_to
-from autotrace.envoy_config.values import choice, take
+from autotrace.envoy_config.values import choice, data, take, text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
 
 CONFIG = Message(
     "LightstepConfig",
-    "collector_cluster propagation_modes",
-    {"nothing is sent to Lightstep in this version": "access_token access_token_file"},
+    "collector_cluster propagation_modes access_token access_token_file",
 )
 MODES = ("ENVOY", "LIGHTSTEP", "B3", "TRACE_CONTEXT")
 
@@ -28,9 +28,18 @@ def read(node: Node, clusters: Clusters, reading: Reading) -> None:
     given = fields(node, CONFIG, reading)
     reading.set("provider", "lightstep", node)
     cluster = given.get("collector_cluster")
-    known = cluster is not None and clusters.knows(cluster.content)
-    at = clusters.base(cluster, reading, "lightstep_endpoint") if cluster and known else ""
-    send_to("lightstep", node, reading, "Lightstep", at)
+    send_to("lightstep", node, reading)
+    if cluster is None:
+        no_address(node, "no collector_cluster", "lightstep_endpoint", reading)
+    else:
+        base = clusters.base(cluster, reading, "lightstep_endpoint")
+        if base:
+            reading.set("lightstep_endpoint", base, cluster)
+    token = given.get("access_token")
+    if token is not None:
+        setting = "lightstep_token_file" if has(token, "filename") else "lightstep_token"
+        take(reading, given, "access_token", data, setting)
+    take(reading, given, "access_token_file", text, "lightstep_token_file")
     take(reading, given, "propagation_modes", _modes, "lightstep_propagation_modes")
 
 

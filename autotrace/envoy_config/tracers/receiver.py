@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from autotrace.envoy_config.reading import Reading
 
 # What this version can send. Other tracers' rules can be followed all the same.
-AVAILABLE = ("otlp", "zipkin", "datadog", "skywalking", "xray", "gcp", "console")
+AVAILABLE = ("otlp", "zipkin", "datadog", "skywalking", "xray", "lightstep", "gcp", "console")
 
 HTTP_SERVICE = Message(
     "HttpService",
