@@ -7,6 +7,7 @@ context that asks all instrumentation, ours too, to leave them alone.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
@@ -16,6 +17,8 @@ from opentelemetry.context.context import Context
 
 from autotrace import __version__
 from autotrace.context import CURRENT
+from autotrace.export.real_thread import in_real_thread
+from autotrace.export.receiver import NEVER
 from autotrace.export.retry_info import asked_delay
 from autotrace.export.sender import not_sampled
 
@@ -66,9 +69,21 @@ class GrpcSender:
 
     def unary(self, method: str, message: bytes, seconds: float) -> GrpcAnswer:
         """Sends one message, within the seconds and the configured time-out."""
-        seconds = min(seconds, self._timeout)
-        if seconds <= 0:
+        left = min(seconds, self._timeout)
+        if left <= 0:
             return GrpcAnswer(DEADLINE_EXCEEDED, problem="timed out")
+        call = partial(self._answered, method, message, left)
+        # A limit means that the program ends: no thread can be started any more, and nobody else
+        # is held up.
+        return in_real_thread(call) if seconds == NEVER else call()
+
+    def close(self) -> None:
+        """Closes the channel; the next call opens another."""
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
+
+    def _answered(self, method: str, message: bytes, seconds: float) -> GrpcAnswer:
         before = CURRENT.get()
         CURRENT.set(SUPPRESSED)
         try:
@@ -80,12 +95,6 @@ class GrpcSender:
             return GrpcAnswer(UNKNOWN, problem=str(error) or type(error).__name__)
         finally:
             CURRENT.set(before)
-
-    def close(self) -> None:
-        """Closes the channel; the next call opens another."""
-        if self._channel is not None:
-            self._channel.close()
-            self._channel = None
 
     def _call(self, method: str, message: bytes, seconds: float) -> bytes:
         # Without an encoder: messages are bytes already.
