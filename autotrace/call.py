@@ -56,6 +56,8 @@ class Inbound(Unrecorded):
     trace_id = ""
     span_id = ""
     parent_id = ""
+    # Whether these are still to be read: what is not sampled may never need them.
+    unread = False
     sampled = 0
     # W3C's flag that the trace id is random; as it arrived.
     random = False
@@ -127,8 +129,14 @@ class Inbound(Unrecorded):
             self.trace_id, self.span_id, bool(self.sampled), self.tracestate, is_remote=True
         )
 
+    def read(self) -> None:
+        """Reads the ids that arrived, unless that has been done."""
+        if self.unread and self.plan is not None:
+            self.core.read(self, self.plan)
+
     def identify(self) -> None:
-        """Makes the ids that did not arrive."""
+        """Reads the ids that arrived, and makes those that did not."""
+        self.read()
         if not self.trace_id:
             self.trace_id = self.core.new_trace_id()
         if not self.span_id:

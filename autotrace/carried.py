@@ -100,6 +100,7 @@ def adopted(core: Core, environ: Mapping[str, str]) -> Context | None:
         return None
     if core.propagating:
         return Context({CALL: call})
+    call.read()
     if not call.span_id:
         # Nobody to be a child of.
         return None

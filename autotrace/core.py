@@ -146,10 +146,18 @@ class Core(Deciding, Sending):
         return call
 
     def _join(self, call: Inbound, plan: propagation.Plan) -> int | None:
-        """Takes the caller's trace by each format's own rules; its word about sampling."""
+        """Takes the caller's trace, sooner or later; its word about sampling."""
         if not plan.extractors:
             # A request id alone names no span and wishes nothing.
             return None
+        if propagation.refuses(call.known, plan):
+            call.unread = True
+            return 0
+        return self.read(call, plan)
+
+    def read(self, call: Inbound, plan: propagation.Plan) -> int | None:
+        """Takes the caller's trace by each format's own rules; its word about sampling."""
+        call.unread = False
         parent, others, wish = propagation.extract(call.known, plan)
         if parent is not None:
             call.trace_id = parent.trace_id

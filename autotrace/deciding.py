@@ -163,6 +163,7 @@ class Deciding:
             )
         else:
             # Where the id has no number the trace id has one. Envoy would never trace it.
+            call.read()
             if not call.trace_id:
                 call.trace_id = self.new_trace_id()
             integer = sampling.trace_integer(call.trace_id)

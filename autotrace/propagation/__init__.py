@@ -65,6 +65,7 @@ __all__ = [
     "carry_all",
     "in_family",
     "is_forwarded",
+    "refuses",
     "without",
 ]
 
@@ -224,6 +225,14 @@ class Planner:
                 self._plans.clear()
             made = self._plans[names] = self.anew(names)
             return made
+
+
+def refuses(known: Known, plan: Plan) -> bool:
+    """Whether the caller says, in headers that are told at once, that the call is not sampled.
+
+    Then `extract` says so too, whatever else it finds.
+    """
+    return plan.twofold and twofold.refuses(known)
 
 
 def extract(known: Known, plan: Plan) -> Extracted:

@@ -28,6 +28,18 @@ def is_likely(names: Collection[str]) -> bool:
     return _NEEDED.issubset(names) and FLAGS not in names
 
 
+def refuses(known: Known) -> bool:
+    """Whether both name one span and say that it is not sampled.
+
+    That counts whether or not its ids are any good, which is not looked at.
+    """
+    return (
+        known[SAMPLED] == "0"
+        and known[TRACEPARENT] == f"00-{known[TRACE_ID]}-{known[SPAN_ID]}-00"
+        and not known.repeated
+    )
+
+
 def extract(known: Known) -> Incoming | None:
     """The caller's span; nothing if the formats do not agree, or spell anything unusually."""
     trace_id = known[TRACE_ID]
