@@ -415,7 +415,8 @@ class Core(Deciding, Sending):
             if self._outside is not None:
                 outbound.confined = self._outside.confines(call.known)
             return outbound
-        identity.identify()
+        if identity is not call:
+            identity.identify()
         return self._headers(identity, call, None, request)
 
     def _recorded(self, span: Span, call: Inbound, request: ClientRequest) -> Outbound:

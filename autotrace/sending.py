@@ -54,8 +54,14 @@ class Sending:
         told = known if call.agreed is None else call.agreed
         hop = self._hop_of(call, request) if plan.by_hop else NOWHERE
         pairs: Pairs = []
-        for inject in plan.injections:
-            pairs += inject(identity, told, hop)
+        if identity is call:
+            if call.unread:
+                pairs = propagation.as_it_came(known, plan)
+            if not pairs:
+                call.identify()
+        if not pairs:
+            for inject in plan.injections:
+                pairs += inject(identity, told, hop)
         request_id = call.request_id
         if request_id:
             pairs.append((REQUEST_ID, request_id))

@@ -124,6 +124,38 @@ def test_an_unsampled_call_makes_no_span_and_hands_its_parent_on() -> None:
     assert outbound(one, call) is out
 
 
+@pytest.mark.parametrize("traceparent", [f"00-{TRACE}-{SPAN}-00", f"00-{TRACE}-{SPAN}-02", "00"])
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {},
+        {"x-b3-parentspanid": "5" * 16},
+        {"x-b3-parentspanid": "five"},
+        {"x-b3-traceid": TRACE[16:]},
+        {"x-b3-spanid": "0" * 16, "traceparent": f"00-{TRACE}-{'0' * 16}-00"},
+        {"x-b3-spanid": SPAN.upper(), "traceparent": f"00-{TRACE}-{SPAN.upper()}-00"},
+        {"x-b3-traceid": "no trace", "traceparent": f"00-no trace-{SPAN}-00"},
+        {"tracestate": "shop=a, cart=b"},
+        {"tracestate": "Shop=a"},
+        {"baggage": "user=7", "x-datadog-sampled": "0", "x-request-id": ID},
+        {"b3": "0"},
+    ],
+)
+def test_a_call_that_is_refused_sends_the_same_whether_or_not_its_ids_were_read(
+    traceparent: str, changed: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What did not arrive is made.
+    monkeypatch.setattr(ids, "random_bits", lambda bits: 7)
+    headers = {"traceparent": traceparent, "tracestate": "shop=a", "x-b3-sampled": "0"}
+    headers |= {"x-b3-traceid": TRACE, "x-b3-spanid": SPAN} | changed
+    ours = core(propagators="tracecontext,baggage,b3multi")
+    unread, read = ours.inbound(Known(headers)), ours.inbound(Known(headers))
+    assert unread is not None and read is not None
+    assert not unread.sampled
+    read.identify()
+    assert sorted(unread.passive().pairs) == sorted(read.passive().pairs)
+
+
 def test_an_unsampled_call_without_ids_gets_the_same_ones_for_all_its_calls() -> None:
     one = core(random_sampling=0)
     call = inbound(one)

@@ -59,6 +59,7 @@ __all__ = [
     "Identity",
     "Incoming",
     "acceptable",
+    "as_it_came",
     "carried",
     "extract",
     "carry",
@@ -143,7 +144,8 @@ class Plan:
     """What is done about a call with a certain set of known headers, worked out once.
 
     `arrived` are the formats that it came in, `extractors` read them in the order in which they
-    are believed; `twofold`: they are the two that nearly always agree. `injections` write the
+    are believed; `twofold`: they are the two that nearly always agree, and `unchanged`: what is not
+    sampled may send them on as they came. `injections` write the
     formats that are sent, and take the place of the headers named in `replaced`; `by_hop`: they
     differ by who is called. `carried` are the headers sent on as they are. `decides`: headers came
     that have a say in whether the call is traced.
@@ -158,6 +160,7 @@ class Plan:
         "injections",
         "replaced",
         "twofold",
+        "unchanged",
     )
 
     def __init__(
@@ -176,6 +179,7 @@ class Plan:
         sent_on = () if only is not None else self.arrived
         sent = [FORMATS[n] for n in dict.fromkeys((*order, *sent_on)) if n in FORMATS]
         self.injections = tuple(format.inject for format in sent) if only is None else only
+        self.unchanged = self.twofold and {format.name for format in sent} == {*_TWOFOLD}
         self.by_hop = any(format.name == "sw8" for format in sent)
         if any(format.name == "datadog" for format in sent):
             # Datadog's state stands in W3C's headers too.
@@ -233,6 +237,11 @@ def refuses(known: Known, plan: Plan) -> bool:
     Then `extract` says so too, whatever else it finds.
     """
     return plan.twofold and twofold.refuses(known)
+
+
+def as_it_came(known: Known, plan: Plan) -> list[tuple[str, str]]:
+    """The trace headers of a call that its caller refuses, where they are what `inject` writes."""
+    return twofold.as_it_came(known) if plan.unchanged else []
 
 
 def extract(known: Known, plan: Plan) -> Extracted:

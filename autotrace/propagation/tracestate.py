@@ -8,12 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from autotrace.propagation.values import acceptable
+from autotrace.propagation.values import MAX_LENGTH, acceptable
 
 MAX_MEMBERS = 32
 
 _MAX_VALUE = 256
 _key = re.compile("[a-z0-9][a-z0-9_*/@-]{0,255}").fullmatch
+# One look is nearly always enough; a no is not final, since there may be blanks.
+_member = f"[a-z0-9][a-z0-9_*/@-]{{0,255}}=[!-+\\--<>-~]{{1,{_MAX_VALUE}}}"
+_usual = re.compile(f"{_member}(?:,{_member}){{0,{MAX_MEMBERS - 1}}}").fullmatch
 # Few vendors exist, so what a key may be is looked at once for each.
 _keys: set[str] = set()
 _MAX_KEYS = 256
@@ -25,6 +28,8 @@ def tracestate(values: Sequence[str]) -> str:
     Of a key that is there twice both members stay, as the specification allows.
     """
     text = values[0] if len(values) == 1 else ",".join(values)
+    if len(text) <= MAX_LENGTH and _usual(text):
+        return text
     if "=" not in text or not acceptable(text):
         return ""
     # Members may be empty, but not without end.

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 from autotrace.propagation.b3multi import FLAGS, PARENT_ID, SAMPLED, SPAN_ID, TRACE_ID
 from autotrace.propagation.incoming import Incoming
 from autotrace.propagation.tracecontext import TRACEPARENT, TRACESTATE
+from autotrace.propagation.tracestate import tracestate
 
 if TYPE_CHECKING:
     from autotrace.headers import Known
 
 _NEEDED = frozenset((TRACEPARENT, TRACE_ID, SPAN_ID, SAMPLED))
-_WIDTHS = 32, 16
-_ZEROS = "0" * 32, "0" * 16
+_ZERO_TRACE, _ZERO_SPAN = "0" * 32, "0" * 16
+# Digits of all ids together, without a parent's and with one.
+_LENGTHS = frozenset((48, 64))
 
 _from_hex = bytes.fromhex
 
@@ -48,15 +50,7 @@ def extract(known: Known) -> Incoming | None:
     if known[TRACEPARENT] != f"00-{trace_id}-{span_id}-0{said}" or known.repeated:
         return None
     parent_id = known.get(PARENT_ID, "")
-    digits = f"{trace_id}{span_id}{parent_id}"
-    if len(trace_id) != 32 or len(span_id) != 16 or len(digits) not in (48, 64):
-        return None
-    try:
-        if _from_hex(digits).hex() != digits:
-            return None
-    except ValueError:
-        return None
-    if (said != "0" and said != "1") or trace_id == _ZEROS[0] or span_id == _ZEROS[1]:
+    if (said != "0" and said != "1") or not _are_ids(trace_id, span_id, parent_id):
         return None
     made = Incoming()
     made.format = "tracecontext"
@@ -67,3 +61,39 @@ def extract(known: Known) -> Incoming | None:
     made.random = False
     made.states = (known[TRACESTATE],) if TRACESTATE in known else ()
     return made
+
+
+def as_it_came(known: Known) -> list[tuple[str, str]]:
+    """What is sent on of headers that refuse a span; nothing if that has to be written anew."""
+    trace_id = known[TRACE_ID]
+    span_id = known[SPAN_ID]
+    parent_id = known.get(PARENT_ID, "")
+    if not _are_ids(trace_id, span_id, parent_id):
+        return []
+    pairs = [
+        (TRACEPARENT, known[TRACEPARENT]),
+        (TRACE_ID, trace_id),
+        (SPAN_ID, span_id),
+        (SAMPLED, "0"),
+    ]
+    if parent_id:
+        pairs.append((PARENT_ID, parent_id))
+    if TRACESTATE in known:
+        states = tracestate((known[TRACESTATE],))
+        if states:
+            pairs.append((TRACESTATE, states))
+    return pairs
+
+
+def _are_ids(trace_id: str, span_id: str, parent_id: str) -> bool:
+    """Whether these are ids of both formats; there may be no parent's."""
+    digits = f"{trace_id}{span_id}{parent_id}"
+    if len(trace_id) != 32 or len(span_id) != 16 or len(digits) not in _LENGTHS:
+        return False
+    try:
+        # Upper case comes back in lower case, and blanks do not come back.
+        return (
+            _from_hex(digits).hex() == digits and trace_id != _ZERO_TRACE and span_id != _ZERO_SPAN
+        )
+    except ValueError:
+        return False
