@@ -573,7 +573,8 @@ class Answer:
         self.body = body
 
 
-Story = Callable[..., Generator["Exchange | Response | Answer", Any, None]]
+# Nothing is said of what will be told by another layer.
+Story = Callable[..., Generator["Exchange | Response | Answer | None", Any, None]]
 # Puts headers on a message: the call, then the function's arguments; its arguments to go on with.
 Put = Callable[..., tuple[Any, ...]]
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]

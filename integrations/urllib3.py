@@ -6,6 +6,7 @@ connecting (which for https comes before the request), the attempt's number, and
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Generator
 from contextvars import ContextVar
 from types import ModuleType
@@ -21,6 +22,13 @@ _retries: ContextVar[Any] = ContextVar("autotrace_urllib3_retries", default=None
 
 def patch(module: ModuleType, patches: Patches) -> None:
     """Patches the method that both versions call once an attempt."""
+    connection = sys.modules[module.__name__.removesuffix("pool")]
+    if hasattr(connection, "ResponsePromise"):
+        # Loaded here, as few programs have the fork.
+        from autotrace.integrations import urllib3_future
+
+        urllib3_future.patch(module, connection, patches, make_request)
+        return
     pool = module.HTTPConnectionPool
     patches.replace(pool, "_make_request", integration.story("urllib3", make_request))
     if "retries" not in integration.parameters(pool._make_request):
@@ -29,7 +37,7 @@ def patch(module: ModuleType, patches: Patches) -> None:
 
 def make_request(
     self: Any, conn: Any, method: str, url: str, *args: Any, **kwargs: Any
-) -> Generator[Exchange | Response, Any, None]:
+) -> Generator[Exchange | Response | None, Any, None]:
     """One attempt."""
     retries = kwargs.get("retries") or _retries.get()
     request = ClientRequest(method, self.scheme, self.host, self.port, url, attempt(retries))
@@ -42,7 +50,8 @@ def make_request(
         if request.attempt > 1 and _none_left(retries.total, left):
             request.given_up_at = (0,)
         raise
-    yield Response(response.status)
+    # The fork promises a response where several of them share a connection.
+    yield Response(response.status) if hasattr(response, "status") else None
 
 
 def attempt(retries: Any) -> int:
