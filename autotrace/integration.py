@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import inspect
 import os
+from _thread import get_ident
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -130,15 +132,37 @@ def _finisher(config: Config) -> Callable[[Span], None]:
     """What takes finished spans: the pipeline, built when the first one comes."""
     put: Callable[[Span], None] | None = None
     where = site("export")
+    # The garbage collector and signal handlers end spans too, even while this thread imports what
+    # the pipeline is made of; these spans wait until it is made.
+    waiting: deque[Span] = deque()
+    building: set[int] = set()
+
+    def build() -> None:
+        nonlocal put
+        thread = get_ident()
+        if thread in building:
+            return
+        building.add(thread)
+        try:
+            put = _build_pipeline(config).put
+        finally:
+            building.discard(thread)
+        while True:
+            try:
+                span = waiting.popleft()
+            except IndexError:
+                return
+            put(span)
 
     def finish(span: Span) -> None:
-        nonlocal put
         if where.off:
             return
         try:
             if put is None:
-                put = _build_pipeline(config).put
-            put(span)
+                waiting.append(span)
+                build()
+            else:
+                put(span)
         except Exception as error:
             failed(where, error)
 

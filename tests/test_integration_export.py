@@ -42,3 +42,29 @@ def test_spans_that_end_first_at_the_same_time_share_a_pipeline(
     for each in threads:
         each.join(PATIENCE)
     assert sorted(len(each.spans) for each in built) == [0, 2]
+
+
+def test_a_span_that_ends_while_its_thread_makes_the_pipeline_waits_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A collection or a signal may come in between, among half-imported modules."""
+    monkeypatch.setattr(integration, "_pipelines", [])
+    monkeypatch.setattr(integration, "_core", None)
+    integration.configure(Config())
+    core = integration.core()
+    assert core is not None
+    finish = core.finish
+    first, second = server_span(), server_span()
+    sent: list[object] = []
+
+    class Built:
+        put = sent.append
+
+    def build(config: Config, of: resource.Resource) -> type[Built]:
+        finish(second)
+        assert not sent
+        return Built
+
+    monkeypatch.setattr(pipeline, "build", build)
+    finish(first)
+    assert sent == [first, second]
