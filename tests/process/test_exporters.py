@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import sys
 from base64 import b64encode
-from collections.abc import Sequence
-from typing import Any
 
-import msgpack
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tests.export_grpc_server import collecting_grpc
-from tests.export_server import Received, Reply, collecting
-from tests.google_cloud import METADATA, PROJECT, TOKEN, answering, read_spans
+from tests.export_server import Reply, collecting
+from tests.google_cloud import METADATA, TOKEN, answering, read_spans
 from tests.process.flask_hops import (
     CALLER_ID,
     PROGRAM,
     TRACE_ID,
     TRACEPARENT,
-    Hop,
     assert_one_story,
 )
+from tests.process.hops import datadog_hops, google_hop, otlp_hops, skywalking_hop, xray_hop
 from tests.process.processes import Run
-from tests.skywalking_messages import COLLECT, PROPERTIES, TYPES
+from tests.skywalking_messages import COLLECT, PROPERTIES
 from tests.skywalking_messages import read as read_segments
 from tests.xray_validator import listening_for_segments
 
@@ -31,7 +27,6 @@ from tests.xray_validator import listening_for_segments
 PYTHON = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", PROGRAM]
 # A busy machine is no reason to lose what the program's end has to send.
 PATIENT = {"AUTOTRACE_EXIT_TIMEOUT_MS": "30000"}
-KINDS = ("unspecified", "internal", "server", "client", "producer", "consumer")
 
 
 def done(launch: Run, variables: dict[str, str], *words: str) -> None:
@@ -39,22 +34,6 @@ def done(launch: Run, variables: dict[str, str], *words: str) -> None:
     ran = launch([*PYTHON, *words], {**PATIENT, "ARRIVES": TRACEPARENT, **variables})
     said = [line for line in ran.stderr.splitlines() if '" 200 -' not in line]
     assert (ran.returncode, ran.stdout, said) == (0, "done\n", [])
-
-
-def otlp_hops(messages: Sequence[bytes]) -> list[Hop]:
-    """The spans in OTLP's requests."""
-    return [
-        Hop(
-            span.trace_id.hex(),
-            span.span_id.hex(),
-            span.parent_span_id.hex(),
-            KINDS[span.kind],
-        )
-        for message in messages
-        for group in ExportTraceServiceRequest.FromString(message).resource_spans
-        for scope in group.scope_spans
-        for span in scope.spans
-    ]
 
 
 @pytest.mark.parametrize("words", [(), ("fork",)])
@@ -72,24 +51,6 @@ def test_otlp_over_grpc(launch: Run, words: tuple[str, ...]) -> None:
     assert len(hops) == (6 if words else 3)
 
 
-def datadog_hops(requests: Sequence[Received]) -> list[Hop]:
-    """The spans in what the agent was sent; the upper half of the id stands on the first ones."""
-    hops = []
-    for request in requests:
-        for trace in msgpack.unpackb(request.body):
-            high = trace[0]["meta"]["_dd.p.tid"]
-            hops += [
-                Hop(
-                    f"{high}{span['trace_id']:016x}",
-                    f"{span['span_id']:016x}",
-                    f"{span['parent_id']:016x}",
-                    span["meta"]["span.kind"],
-                )
-                for span in trace
-            ]
-    return hops
-
-
 @pytest.mark.parametrize("provider", ["standard", "datadog"])
 def test_datadog(launch: Run, provider: str) -> None:
     with collecting(Reply(body=b'{"rate_by_service": {}}')) as collector:
@@ -101,13 +62,6 @@ def test_datadog(launch: Run, provider: str) -> None:
         done(launch, variables)
         hops = datadog_hops(collector.so_far())
     assert_one_story(hops)
-
-
-def xray_hop(document: dict[str, Any]) -> Hop:
-    """The span of a document."""
-    kind = "client" if document["annotations"]["direction"] == "egress" else "server"
-    trace_id = document["trace_id"].removeprefix("1-").replace("-", "")
-    return Hop(trace_id, document["id"], document["parent_id"], kind)
 
 
 @pytest.mark.parametrize("provider", ["standard", "xray"])
@@ -124,18 +78,6 @@ def test_xray(launch: Run, provider: str) -> None:
         done(launch, variables)
         hops = [xray_hop(document) for document in receiver.so_far()]
     assert_one_story(hops)
-
-
-def skywalking_hop(segment: dict[str, Any]) -> Hop:
-    """The span of a segment, which has its id; its parent is the segment that it refers to."""
-    (span,) = segment["spans"]
-    (reference,) = span["refs"]
-    return Hop(
-        segment["traceId"],
-        segment["traceSegmentId"],
-        reference["parentTraceSegmentId"],
-        TYPES[span.get("spanType", 0)],
-    )
 
 
 @pytest.mark.parametrize("provider", ["standard", "skywalking"])
@@ -163,13 +105,6 @@ def test_skywalking(launch: Run, provider: str) -> None:
     assert set(callers) == {"front", "shop"}
     inner = [ref for span in spans for ref in span["refs"] if "refType" not in ref]
     assert {ref["networkAddressUsedAtPeer"] for ref in inner} == {"shop:80", exit["peer"]}
-
-
-def google_hop(span: dict[str, Any]) -> Hop:
-    """The span of the API's body."""
-    _, project, _, trace_id, _, span_id = span["name"].split("/")
-    assert (project, span_id) == (PROJECT, span["spanId"])
-    return Hop(trace_id, span["spanId"], span["parentSpanId"], span["spanKind"].lower())
 
 
 @pytest.mark.parametrize("provider", ["standard", "opencensus"])
