@@ -144,7 +144,8 @@ def _end(exchange: _Exchange, request: Any, connection: Any) -> None:
         # Its slots are empty until they are needed.
         if getattr(http, "response_bytes_left", 0) and http.response_func is not None:
             flags = (CONNECTION_TERMINATION,)
-        if connection.conn_info.lost or connection.transport is None:
+        # A write may find out before the connection is told that it is lost.
+        if _is_gone(connection):
             flags = (CLIENT_GONE,)
         size = (getattr(http, "response_size", 0) or 0) + exchange.rest
         if http.head_only:

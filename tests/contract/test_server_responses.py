@@ -11,7 +11,6 @@ from tests.contract.agent import Record
 from tests.contract.application import FILE
 from tests.contract.conftest import Serve
 from tests.contract.servers import Served, Server
-from tests.unsettled import EVERYTHING
 
 
 def outcome(span: Record) -> tuple[str, str, str, str]:
@@ -111,9 +110,7 @@ def test_a_file_is_sent_by_the_server_itself(serve: Serve) -> None:
     assert with_agent["files closed"] == 1 and not with_agent.get("not a wrapper")
 
 
-def test_a_client_that_leaves_is_flagged(serve: Serve, server: Server) -> None:
-    if server.name == "sanic" and not EVERYTHING:
-        pytest.skip("Sanic sees it now and then only; AUTOTRACE_UNSETTLED=1 runs it")
+def test_a_client_that_leaves_is_flagged(serve: Serve) -> None:
     served = serve()
     with wire.connect(served.port) as connection:
         wire.send(connection, "/endless")
