@@ -9,15 +9,23 @@ import signal
 import socket
 import subprocess
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.process.processes import BOOTSTRAP, LAUNCHER, clean_environ
 
 PATIENCE = 60.0
+# Longer than a reloader takes to look again.
+GLANCE = 1.5
 Start = Callable[..., "Program"]
+
+
+class Silent(AssertionError):
+    """A program did not say what was waited for."""
 
 
 class Program:
@@ -40,10 +48,41 @@ class Program:
     def says(self, text: str, patience: float = PATIENCE) -> str:
         """The next line with the text in it, waited for."""
         while True:
-            line = self._news.get(timeout=patience)
-            assert line is not None, f"ended without saying {text!r}: {self.lines}"
+            line = self._next(text, patience)
             if text in line:
                 return line
+
+    def says_all(self, *texts: str) -> None:
+        """A line with each of the texts in it comes, in any order; waited for."""
+        missing = list(texts)
+        while missing:
+            line = self._next(missing[0], PATIENCE)
+            said = next((text for text in missing if text in line), None)
+            if said is not None:
+                missing.remove(said)
+
+    def sees(self, file: Path, code: str, text: str) -> None:
+        """Its reloader says so when the file has been changed.
+
+        A change before the reloader's first look is none to it, so that the file is made younger
+        until it is one.
+        """
+        file.write_text(code)
+        for later in range(1, int(PATIENCE / GLANCE)):
+            stamp = time.time() + later
+            os.utime(file, (stamp, stamp))
+            with suppress(Silent):
+                self.says(text, GLANCE)
+                return
+        raise Silent(f"saw no change: {self.lines}")
+
+    def _next(self, text: str, patience: float) -> str:
+        try:
+            line = self._news.get(timeout=patience)
+        except queue.Empty:
+            raise Silent(f"does not say {text!r}: {self.lines}") from None
+        assert line is not None, f"ended without saying {text!r}: {self.lines}"
+        return line
 
     def ends(self) -> int:
         """The exit code, and all lines are read; waited for."""
@@ -140,6 +179,28 @@ def ask_often(port: int, times: int, at_once: int = 8) -> list[Reply]:
 def spans_in(path: Path) -> list[dict[str, Any]]:
     """The spans of a jsonl file."""
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+@contextmanager
+def arriving(path: Path) -> Iterator[Callable[[], dict[str, Any]]]:
+    """A named pipe for jsonl, and what waits for the next span that is written into it."""
+    os.mkfifo(path)
+    # Open for writing too, so that it does not end when its writers come and go.
+    lines = os.fdopen(os.open(path, os.O_RDWR), "rb+", 0)
+    arrived: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+
+    def read() -> None:
+        for line in iter(lines.readline, b"end\n"):
+            arrived.put(json.loads(line))
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    try:
+        yield lambda: arrived.get(timeout=PATIENCE)
+    finally:
+        lines.write(b"end\n")
+        reader.join(PATIENCE)
+        lines.close()
 
 
 def distinct(spans: Iterable[Mapping[str, Any]], key: str) -> int:

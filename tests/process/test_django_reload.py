@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import queue
 import re
 import sys
-import time
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from tests.process.programs import PATIENCE, Program, Start, ask_often, distinct, spans_in
-from tests.unsettled import unsettled
+from tests.process.programs import Program, Start, ask_often, distinct, spans_in
 
 pytest.importorskip("django")
 
@@ -53,24 +48,13 @@ def variables(tmp_path: Path) -> dict[str, str]:
     }
 
 
-def port_of(program: Program, patience: float = PATIENCE) -> int:
+def port_of(program: Program) -> int:
     """Where Django says it serves."""
-    found = re.search(r":(\d+)/", program.says("development server at http", patience))
+    found = re.search(r":(\d+)/", program.says("development server at http"))
     assert found is not None
     return int(found[1])
 
 
-def reloaded(program: Program, file: Path, code: str) -> int:
-    """Where it serves after a change, which the reloader does not see before its first look."""
-    for later in range(1, 10):
-        file.write_text(code)
-        os.utime(file, (time.time() + later,) * 2)
-        with suppress(queue.Empty):
-            return port_of(program, PATIENCE / 6)
-    pytest.fail(f"it never began again: {program.lines}")
-
-
-@unsettled
 @pytest.mark.parametrize("form", FORMS)
 def test_the_development_server(
     form: str, start: Start, tmp_path: Path, variables: dict[str, str]
@@ -86,15 +70,15 @@ def test_the_development_server(
     assert {span["tags"]["http.route"] for span in spans} == {"/"}
 
 
-@unsettled
 @pytest.mark.parametrize("form", ["autotrace-run", "PYTHONPATH"])
 def test_the_reloader(form: str, start: Start, tmp_path: Path, variables: dict[str, str]) -> None:
     code = PROGRAM % FORMS["static"]
     (tmp_path / "app.py").write_text(code)
     program = start(form, [sys.executable, "app.py", "runserver", "0"], variables)
     assert {reply.body for reply in ask_often(port_of(program), 10)} == {b"version 1"}
-    port = reloaded(program, tmp_path / "app.py", code.replace("version 1", "version 22"))
-    assert {reply.body for reply in ask_often(port, 10)} == {b"version 22"}
+    code = code.replace("version 1", "version 22")
+    program.sees(tmp_path / "app.py", code, "changed, reloading")
+    assert {reply.body for reply in ask_often(port_of(program), 10)} == {b"version 22"}
     # As a terminal does: to the reloader and to the server that it runs.
     program.interrupt()
     spans = spans_in(tmp_path / "spans")

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from tests.process.programs import Start, ask_often, distinct, listening, spans_in
-from tests.unsettled import unsettled
 
 UWSGI = shutil.which("uwsgi", path=str(Path(sys.executable).parent))
 
@@ -54,7 +53,6 @@ WAYS = {
 }
 
 
-@unsettled
 @pytest.mark.parametrize("way", WAYS)
 def test_all_workers_are_traced(way: str, start: Start, tmp_path: Path) -> None:
     program, options = WAYS[way]
