@@ -70,7 +70,7 @@ class Deciding:
                 call.edge = True
         # The common ones without a call.
         if given and (
-            (given.isascii() and given.isprintable() and len(given) <= _USUAL)
+            (len(given) <= _USUAL and given.isascii() and given.isprintable())
             or propagation.acceptable(given)
         ):
             self._follow(call, given, client, forced)

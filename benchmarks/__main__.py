@@ -14,6 +14,7 @@ NAMES = {
     "asgi": "the same through Starlette, aiohttp's server and gRPC's",
     "outbound": "one call to another process, by each client",
     "extract": "instructions for reading the trace headers of a request",
+    "hostile": "a megabyte of hostile headers in a request",
     "start": "the start of `python -c pass` and of `import flask, requests`",
     "encode": "spans to bytes, beside OpenTelemetry's encoder",
 }
@@ -48,6 +49,11 @@ def main(arguments: list[str] | None = None) -> int:
         from benchmarks import extract
 
         print(f"\n{extract.measure()}")
+        return 0
+    if options.name == "hostile":
+        from benchmarks import hostile
+
+        print(f"\n{hostile.measure(options.rounds)}")
         return 0
     with serving() as port:
         print(flush=True)

@@ -43,9 +43,11 @@ def interleaved(
     return {case: Measured(taken) for case, taken in values.items()}
 
 
-def microseconds(variant: Variant, requests: int, arguments: Sequence[str]) -> float:
-    """The CPU time of one request of `benchmarks.load`."""
-    command = (variant.python, "-m", "benchmarks.load", "--requests", str(requests), *arguments)
+def microseconds(
+    variant: Variant, requests: int, arguments: Sequence[str], load: str = "benchmarks.load"
+) -> float:
+    """The CPU time of one request of the program that makes them."""
+    command = (variant.python, "-m", load, "--requests", str(requests), *arguments)
     done = subprocess.run(
         command,
         cwd=ROOT,

@@ -144,9 +144,13 @@ def _start_response(status: str, headers: list[tuple[str, str]], error: object =
 
 
 def _flask_requests(kind: str, call: Call) -> Callable[[], None]:
-    """What makes one request of that kind, read and closed as a server does."""
+    """What makes one request of that kind."""
+    return flask_requests(environ(kind), call)
+
+
+def flask_requests(pattern: dict[str, Any], call: Call) -> Callable[[], None]:
+    """What makes one request with a copy of that environ, read and closed as a server does."""
     application = _application(call)
-    pattern = environ(kind)
 
     def request() -> None:
         body = application(fresh(pattern), _start_response)
