@@ -446,14 +446,11 @@ def test_nothing_is_left_behind_for_the_next_call(serve: Serve, upstream: Upstre
         wire.send(
             connection, f"/closing?{upstream.port}", [("traceparent", f"00-{TRACE}-{PARENT}-01")]
         )
-        wire.receive(stream)
+        first = wire.receive(stream)
         # The body is closed after it was sent.
         served.spans.wait(6)
-        keeps = not wire.closed(connection)
-        if keeps:
-            wire.send(connection, f"/out?{upstream.port}")
-            wire.receive(stream)
-    if not keeps:
+        kept = wire.again(first, connection, stream, f"/out?{upstream.port}")
+    if kept is None:
         served.get(f"/out?{upstream.port}")
     spans = served.finished(8)
     servers = [span for span in spans if span["kind"] == "server"]

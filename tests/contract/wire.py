@@ -116,20 +116,16 @@ def request(
         return reply._replace(body=stream.read()) if method == "HEAD" else reply
 
 
-def closed(connection: socket.socket) -> bool:
-    """Whether the other side has closed, now that its answer is read.
-
-    It may do so a moment after the answer, so that a short while without news means no.
-    """
-    connection.settimeout(0.05)
+def again(before: Reply, connection: socket.socket, stream: Stream, target: str) -> Reply | None:
+    """One request more on a connection; None where the reply before was the last one."""
+    if ("connection", "close") in [(name.lower(), value.lower()) for name, value in before.headers]:
+        return None
     try:
-        return not connection.recv(1, socket.MSG_PEEK)
-    except TimeoutError:
-        return False
+        send(connection, target)
+        reply = receive(stream)
     except ConnectionError:
-        return True
-    finally:
-        connection.settimeout(TIMEOUT)
+        return None
+    return reply if reply.line else None
 
 
 def hang_up(connection: socket.socket) -> None:
