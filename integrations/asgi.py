@@ -165,12 +165,18 @@ def _place(scope: Scope) -> tuple[str, str, str]:
     """Host, method, and path with query, to decide by."""
     host: bytes = dict(scope.get("headers", ())).get(b"host", b"")
     path = scope.get("path", "")
-    query = scope.get("query_string")
+    query = _query(scope)
     return (
         host.decode("latin-1"),
         scope.get("method", "GET"),
-        f"{path}?{query.decode('latin-1')}" if query else path,
+        f"{path}?{query}" if query else path,
     )
+
+
+def _query(scope: Scope) -> str:
+    query = scope.get("query_string") or b""
+    # The specification says bytes; Django also takes text, and its test client sends it.
+    return query if type(query) is str else query.decode("latin-1")
 
 
 def _peer(scope: Scope) -> str:
@@ -194,9 +200,9 @@ def _request(scope: Scope) -> ServerRequest:
         if raw
         else quote(get("path", ""), "/:@!$&'()*+,;=~")
     )
-    query = get("query_string")
+    query = _query(scope)
     if query:
-        target = f"{target}?{query.decode('latin-1')}"
+        target = f"{target}?{query}"
     host = field(b"host")
     server = get("server")
     if not host and server:

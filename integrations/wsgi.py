@@ -165,7 +165,8 @@ def _request(environ: Environ) -> ServerRequest:
     host = get("HTTP_HOST")
     if not host:
         host = f"{get('SERVER_NAME', '')}:{get('SERVER_PORT', '')}"
-    length = get("CONTENT_LENGTH") or "0"
+    # A number with some test clients: Django's.
+    length = str(get("CONTENT_LENGTH") or "0")
     kind = get("CONTENT_TYPE") or ""
     grpc = kind.startswith("application/grpc") and integration.is_grpc(kind, target)
     made = (GrpcRequest if grpc else ServerRequest)(

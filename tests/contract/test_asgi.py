@@ -397,6 +397,12 @@ def test_a_scope_may_be_without_headers(spans: Spans) -> None:
     assert "headers" not in scope
 
 
+@pytest.mark.parametrize("query", [b"a=b", "a=b"])
+def test_a_query_may_be_text(query: object, spans: Spans) -> None:
+    served(hello, scope_of(query_string=query))
+    assert spans.one()["tags"]["http.url"] == "http://shop:8000/in?a=b"
+
+
 def test_a_scope_that_is_used_again_is_another_call(spans: Spans) -> None:
     scope = scope_of()
     served(hello, scope)

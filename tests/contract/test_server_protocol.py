@@ -77,6 +77,12 @@ def test_a_body_that_nobody_closes_ends_its_span(spans: Spans) -> None:
     assert spans.one()["tags"]["response_flags"] == "-"
 
 
+@pytest.mark.parametrize("length", ["5", 5])
+def test_the_length_of_a_request_may_be_a_number(length: object, spans: Spans) -> None:
+    served(streaming, {**environ_of(), "CONTENT_LENGTH": length})
+    assert spans.one()["tags"]["request_size"] == "5"
+
+
 def test_a_body_may_be_closed_anywhere(spans: Spans) -> None:
     """In another thread, where another context is current, by whoever collects it."""
     body = wsgi.call(streaming, environ_of(), start_response)
