@@ -17,6 +17,7 @@ NAMES = {
     "hostile": "a megabyte of hostile headers in a request",
     "start": "the start of `python -c pass` and of `import flask, requests`",
     "encode": "spans to bytes, beside OpenTelemetry's encoder",
+    "leaks": "the memory of a process before and after 100,000 requests of each protocol",
 }
 
 
@@ -34,7 +35,9 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--only", default="", help="the rows whose name ends so, such as grpc")
     made.add_argument("--rounds", type=int, default=7, help="rounds of CPU time (7)")
-    made.add_argument("--requests", type=int, help="requests a run (10000; 100 when counted)")
+    made.add_argument(
+        "--requests", type=int, help="requests a run (10000; 100 when counted; 100000 for leaks)"
+    )
     return made
 
 
@@ -65,6 +68,10 @@ def main(arguments: list[str] | None = None) -> int:
             from benchmarks import encode
 
             print(encode.measure(options.rounds, max(1, (options.requests or 2560) // 512)))
+        elif options.name == "leaks":
+            from benchmarks import leaks
+
+            print(leaks.measure(port, options.requests or 100_000))
         else:
             _requests(options, port)
     return 0

@@ -163,7 +163,15 @@ def flask_requests(pattern: dict[str, Any], call: Call) -> Callable[[], None]:
     return request
 
 
-def _flush() -> None:
+def request_of(framework: str, kind: str, client: str, port: int) -> Callable[[], None]:
+    """What makes one request of that kind, within which a client calls."""
+    requests = _flask_requests
+    if framework in FRAMEWORKS:
+        requests = import_module(f"benchmarks.{FRAMEWORKS[framework]}").requests
+    return requests(kind, _caller(client, port))
+
+
+def flush() -> None:
     """Has the agent in this process, whichever it is, deliver what it holds."""
     if "autotrace.integration" in sys.modules:
         sys.modules["autotrace.integration"].flush()
@@ -183,13 +191,10 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     options = parser.parse_args()
 
-    requests = _flask_requests
-    if options.framework in FRAMEWORKS:
-        requests = import_module(f"benchmarks.{FRAMEWORKS[options.framework]}").requests
-    request = requests(options.kind, _caller(options.client, options.port))
+    request = request_of(options.framework, options.kind, options.client, options.port)
     for _ in range(WARM_UP):
         request()
-    _flush()
+    flush()
     # What is there by now is never looked through again: whether a full collection happens to fall
     # into a run would otherwise be the largest difference of all.
     gc.collect()
@@ -198,8 +203,8 @@ def main() -> None:
     for number in range(options.requests):
         request()
         if number % BETWEEN_FLUSHES == BETWEEN_FLUSHES - 1:
-            _flush()
-    _flush()
+            flush()
+    flush()
     print(process_time_ns() - begun)
 
 

@@ -46,3 +46,9 @@ PROPAGATE = _ours("propagate", mode="propagate")
 def exporting(port: int) -> Variant:
     """Every request sampled and delivered by OTLP to a receiver on this port."""
     return _ours("100 %, OTLP sent", otlp_endpoint=f"http://127.0.0.1:{port}")
+
+
+def exporting_few(port: int) -> Variant:
+    """The same with one request in a hundred."""
+    endpoint = f"http://127.0.0.1:{port}"
+    return _ours("1 %, OTLP sent", otlp_endpoint=endpoint, random_sampling="1")

@@ -31,6 +31,7 @@ def run(*arguments: str) -> list[str]:
         ("wsgi", ["no agent", "100 %", "1 %", "unsampled", "propagate"]),
         ("encode", ["OTLP protobuf", "OTLP JSON", "Zipkin JSON", "OTLP protobuf by OpenTelemetry"]),
         ("start", ["pass", "flask, requests"]),
+        ("leaks", ["flask", "starlette", "aiohttp", "grpc", "grpc.aio"]),
     ],
 )
 def test_a_benchmark_prints_its_rows(name: str, rows: list[str]) -> None:
