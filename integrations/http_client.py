@@ -26,6 +26,8 @@ _VERSIONS = {9: "HTTP/0.9", 10: "HTTP/1.0", 11: "HTTP/1.1"}
 def patch(module: ModuleType, patches: Patches) -> None:
     """Patches where a request is sent, where its answer arrives and where that ends."""
     patches.replace(module.HTTPConnection, "endheaders", _endheaders)
+    if not integration.makes_spans():
+        return
     patches.replace(module.HTTPConnection, "getresponse", _getresponse)
     patches.replace(module.HTTPResponse, "_close_conn", _close_conn)
 
@@ -109,8 +111,7 @@ def _put_headers(buffer: list[bytes], outbound: Outbound) -> None:
     pairs = outbound.pairs
     if pairs:
         # One entry for all: lines are joined by their ends anyway.
-        lines = "\r\n".join([f"{name}: {value}" for name, value in pairs])
-        buffer.append(lines.encode("latin-1"))
+        buffer.append("\r\n".join(map(": ".join, pairs)).encode("latin-1"))
 
 
 def _pair(line: bytes) -> tuple[str, str]:

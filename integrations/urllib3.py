@@ -29,6 +29,9 @@ def patch(module: ModuleType, patches: Patches) -> None:
 
         urllib3_future.patch(module, connection, patches, make_request)
         return
+    if not integration.makes_spans():
+        # Headers are all there is to it, and the layer below writes them.
+        return
     pool = module.HTTPConnectionPool
     patches.replace(pool, "_make_request", integration.story("urllib3", make_request))
     if "retries" not in integration.parameters(pool._make_request):
