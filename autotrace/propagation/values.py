@@ -10,6 +10,9 @@ __all__ = ["MAX_LENGTH", "acceptable", "all_acceptable", "lower_hex"]
 
 _from_hex = bytes.fromhex
 
+# Every character as it is, but those that may not be sent on.
+_WITHOUT_CONTROLS = bytes(code if 32 <= code < 127 or code == 9 else 32 for code in range(256))
+
 
 def acceptable(value: str) -> bool:
     """Whether a value may be sent on: short enough, visible ASCII, blanks and tabs."""
@@ -23,11 +26,14 @@ def acceptable(value: str) -> bool:
 def all_acceptable(values: Iterable[str]) -> bool:
     """Whether all of them may be sent on, and are short together: one look, nearly always enough.
 
-    A no is not final: quotes and tabs are refused here too.
+    A no is not final, as they may be too long together only.
     """
     text = "".join(values)
-    # `repr` escapes all that is not visible ASCII, at a third of what `isprintable` costs.
-    return len(text) <= MAX_LENGTH and text.isascii() and len(repr(text)) == len(text) + 2
+    if len(text) > MAX_LENGTH or not text.isascii():
+        return False
+    # At half of what `isprintable` costs.
+    encoded = text.encode()
+    return encoded.translate(_WITHOUT_CONTROLS) == encoded
 
 
 def lower_hex(digits: str) -> str:
