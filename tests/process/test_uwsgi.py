@@ -73,10 +73,9 @@ def test_all_workers_are_traced(way: str, start: Start, tmp_path: Path) -> None:
             },
             [listener.fileno()],
         )
-        running.says("spawned uWSGI worker 4")
-        for _ in range(4 if options == LAZY else 0):
-            # One that is told to end while it loads the application never does.
-            running.says("WSGI app 0")
+        # One that is told to end while it loads the application never does.
+        loaded = ["WSGI app 0"] * (4 if options == LAZY else 0)
+        running.says_all("spawned uWSGI worker 4", *loaded)
         replies = ask_often(listener.getsockname()[1], 40)
         running.stop()
     assert {reply.status for reply in replies} == {200}
