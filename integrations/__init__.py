@@ -343,6 +343,8 @@ MANIFEST: tuple[Row, ...] = (
         "ThreadPoolExecutor",
         passive=True,
     ),
+    Row("thread_pool", ("multiprocessing.pool",), "", "carrier", "ThreadPool", passive=True),
+    Row("queue", ("queue",), "", "carrier", "threads that become workers", passive=True),
     Row("subprocess", ("subprocess",), "", "carrier", "child processes, on request", passive=True),
     Row("logging", ("logging",), "", "log", "ids on every log record", passive=True),
     Row(

@@ -7,16 +7,25 @@ left out: they outlive the request that happened to start them, and their items 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from types import ModuleType
 from typing import Any
+from weakref import ref
 
 from autotrace import integration
-from autotrace.integration import CURRENT, Patches
+from autotrace.integration import CURRENT, Context, Patches
 
 SITE = integration.site("threading")
 _CARRIED = "_autotrace_context"
 # Where the functions, or the classes, of pools' workers come from.
-_POOLS = frozenset(("concurrent.futures.thread", "anyio._backends._asyncio"))
+_POOLS = frozenset(
+    (
+        *("concurrent.futures.thread", "multiprocessing.pool"),
+        *("anyio._backends._asyncio", "trio._core._thread_cache"),
+    )
+)
+# In a thread: what it was started with.
+_given: ContextVar[Callable[[], Context | None]] = ContextVar("autotrace_given")
 
 
 def patch(module: ModuleType, patches: Patches) -> None:
@@ -48,9 +57,22 @@ def _bootstrap_inner(original: Callable[..., None]) -> Callable[..., None]:
         try:
             context = self.__dict__.pop(_CARRIED, None)
             if context is not None:
-                CURRENT.set(context)
+                carry(context)
+                del context
         except Exception as error:
             integration.failed(SITE, error)
         return original(self, *args, **kwargs)
 
     return _bootstrap_inner
+
+
+def carry(context: Context) -> None:
+    """Makes a context current in a thread that belongs to it as a whole."""
+    CURRENT.set(context)
+    _given.set(ref(context))
+
+
+def is_carried(context: Context) -> bool:
+    """Whether a thread was started with this very context."""
+    given = _given.get(None)
+    return given is not None and given() is context

@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import anyio
+import anyio.from_thread
 import anyio.to_thread
 import pytest
 
@@ -183,3 +185,38 @@ def test_the_threads_of_a_pool_keep_nothing(way: str, spans: Spans) -> None:
         assert call() is None
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_anyio_carries_a_call_into_tasks_and_threads(backend: str, spans: Spans) -> None:
+    """With either event loop below it; its threads keep nothing."""
+    pytest.importorskip(backend)
+
+    async def handler() -> list[str]:
+        seen = [await anyio.to_thread.run_sync(trace_id)]
+
+        async def child() -> None:
+            seen.append(trace_id())
+            seen.append(await anyio.to_thread.run_sync(anyio.from_thread.run_sync, trace_id))
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(child)
+        return seen
+
+    async def main() -> Any:
+        before = CURRENT.get()
+        inbound = integration.inbound_headers([*SAMPLED.items()], lambda: ("", "GET", "/"))
+        assert type(inbound) is Inbound
+        CURRENT.set(integration.serving(inbound))
+        assert await handler() == [TRACE, TRACE, TRACE]
+        CURRENT.set(before)
+        inbound.finish(200, 0)
+        # In the same thread of the pool.
+        assert await anyio.to_thread.run_sync(trace_id) == ""
+        known = weakref.ref(inbound)
+        del inbound
+        spans.clear()
+        gc.collect()
+        return known()
+
+    assert anyio.run(main, backend=backend) is None
