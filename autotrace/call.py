@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import TYPE_CHECKING
 
 from opentelemetry.trace import SpanContext
@@ -87,6 +87,8 @@ class Inbound(Unrecorded):
     response_headers: Sequence[tuple[str, str]] = ()
     # Whether its span has the caller's id.
     shared = False
+    # What a tracer's sampler says of its span.
+    sampling_attributes: Mapping[str, str] | None = None
     # Spans of other traces that it was told of.
     others: Sequence[Incoming] = ()
     # What is looked at when it is needed only.

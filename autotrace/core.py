@@ -72,6 +72,7 @@ class Core(Deciding, Sending):
             *self._wanted.request,
             *self._inbound_routes.header_names(),
             *self._outbound_routes.header_names(),
+            *(() if tracer is None else tracer.header_names),
         }
         self.names = known_names(config, read)
         Sending.__init__(self, config, self._outbound_routes, self.names, tracer)
@@ -219,6 +220,8 @@ class Core(Deciding, Sending):
         call.shared = verdict.shared
         call.trace_id = verdict.trace_id
         call.tracestate = verdict.tracestate
+        if verdict.attributes:
+            call.sampling_attributes = verdict.attributes
         if verdict.null:
             # Nothing of it is written; what arrived goes on as it came.
             call.plan = self._nothing.plan(call.known)
@@ -233,6 +236,8 @@ class Core(Deciding, Sending):
             span.span_id, span.parent_id = own_ids
         if call.sampled > 1:
             span.sampled = call.sampled
+        if call.sampling_attributes:
+            span.set_attributes(call.sampling_attributes)
 
     def _record_headers(self, call: Inbound) -> None:
         """What else a sampled call keeps of its headers."""
@@ -361,6 +366,8 @@ class Core(Deciding, Sending):
         span = self._span(CLIENT, call.trace_id or self.new_trace_id(), "", None, call)
         if own_ids is not None:
             span.span_id = own_ids[0]
+        if call.sampling_attributes:
+            span.set_attributes(call.sampling_attributes)
         return self._recorded(span, call, request)
 
     def root(self) -> Inbound:

@@ -101,6 +101,31 @@ def test_opentelemetry_over_http_is_read_as_written() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("sampler", "expected"),
+    [
+        (
+            "CELSamplerConfig, expression: {celExprString: a}",
+            {"cel": {"expression": {"celExprString": "a"}}},
+        ),
+        (
+            "DynatraceSamplerConfig, tenant: t, cluster_id: 3, http_service: {}",
+            {"dynatrace": {"tenant": "t", "cluster_id": 3}},
+        ),
+    ],
+)
+def test_samplers_that_take_more_than_a_number(
+    tmp_path: Path, sampler: str, expected: dict[str, Any]
+) -> None:
+    typed = "type.googleapis.com/envoy.extensions.tracers.opentelemetry.samplers.v3"
+    text = tracer(
+        "OpenTelemetryConfig",
+        "http_service: {http_uri: {uri: 'http://o/', cluster: o}}\n"
+        f"sampler: {{name: any, typed_config: {{'@type': {typed}.{sampler}}}}}",
+    )
+    assert understood(tmp_path, text)[0]["opentelemetry_sampler"] == expected
+
+
 def test_datadog_beside_an_outbound_listener_is_read_as_written() -> None:
     found, problems = loaded(FIXTURES / "envoy_datadog.yaml")
     routes = found.pop("routes")
@@ -700,11 +725,11 @@ NO_PORT = cluster("z", "{socket_address: {address: c}}")
             tracer(
                 "OpenTelemetryConfig",
                 "http_service: {http_uri: {uri: 'http://o/', cluster: o}}\n"
-                "sampler: {name: envoy.tracers.opentelemetry.samplers.cel}",
+                "sampler: {name: envoy.tracers.opentelemetry.samplers.mine}",
             ),
-            "FILE:7 tracing.provider.typed_config.sampler='cel': this sampler is not available; "
-            "there are always_on, trace_id_ratio_based and parent_based. Without one, the "
-            "percentages of `tracing` decide.",
+            "FILE:7 tracing.provider.typed_config.sampler='mine': this sampler is not available; "
+            "there are always_on, trace_id_ratio_based, parent_based, cel and dynatrace. Without "
+            "one, the percentages of `tracing` decide.",
         ),
         (
             tracer("XRayConfig", "daemon_endpoint: {address: 10.0.0.1}"),

@@ -121,10 +121,10 @@ def test_the_options_are_the_settings() -> None:
     assert (options.injects, options.injections) == (("tracecontext",), (opentelemetry.inject,))
 
 
-def test_a_sampler_that_is_not_there_is_said() -> None:
+def test_a_sampler_that_is_malformed_is_said() -> None:
     options = Options.from_config(Config(opentelemetry_sampler={"cel": {}}))
     assert options.sampler is None
-    assert "cel is not available" in options.problem
+    assert "the expression as text is wanted" in options.problem
 
 
 @pytest.mark.parametrize("state", ["", "a=b"])

@@ -45,8 +45,9 @@ class Tracer:
         self.span_ids: Callable[[Verdict, Random], tuple[str, str]] = module.span_ids
         self._start: Callable[..., Verdict] = module.start
         self._start_tags: Callable[..., dict[str, Any]] | None = getattr(module, "start_tags", None)
-        # Only X-Ray has rules by what is asked for.
-        self.asks = self.name == "xray"
+        # X-Ray has rules by what is asked for, and OpenTelemetry samplers.
+        self.asks: bool = getattr(self.options, "asks", self.name == "xray")
+        self.header_names: frozenset[str] = getattr(self.options, "header_names", frozenset())
 
     def start(self, known: Known, traced: bool, random: Random, place: Place = NOWHERE) -> Verdict:
         """What the tracer makes of a request that Envoy has decided about."""

@@ -14,7 +14,8 @@ from autotrace.propagation import tracecontext
 from autotrace.propagation.hop import NOWHERE, Hop
 from autotrace.propagation.tracecontext import TRACEPARENT, TRACESTATE
 from autotrace.propagation.values import acceptable, lower_hex
-from autotrace.provider.samplers import Sampler, parse_sampler
+from autotrace.provider.asked import Asked, Sampler
+from autotrace.provider.samplers import asks, header_names, parse_sampler
 from autotrace.provider.verdict import Verdict
 from autotrace.span import CLIENT, ERROR, UNSET
 
@@ -33,6 +34,10 @@ HEX = "hex"
 TRACE_ID = "trace_id"
 PARENT_ID = "parent_id"
 
+# Host, method and path with its query, of the request.
+Place = tuple[str, str, str]
+NOWHERE_AT_ALL: Place = ("", "", "")
+
 # Version, trace id, parent id as received; whether it is sampled.
 Parent = tuple[str, str, str, bool]
 
@@ -49,11 +54,13 @@ _SERVER_FAULTS = frozenset((2, 4, 12, 13, 14, 15))
 class Options:
     """What is configured for the tracer: its sampler, and what is wrong with it, in words."""
 
-    __slots__ = ("problem", "sampler")
+    __slots__ = ("asks", "header_names", "problem", "sampler")
 
     def __init__(self, sampler: Sampler | None = None, problem: str = "") -> None:
         self.sampler = sampler
         self.problem = problem
+        self.asks = asks(sampler)
+        self.header_names = header_names(sampler)
 
     @classmethod
     def from_config(cls, config: Config) -> Options:
@@ -105,7 +112,13 @@ def tracestate(known: Known) -> str:
     return text if acceptable(text) else ""
 
 
-def start(known: Known, traced: bool, options: Options, random: Callable[[], int]) -> Verdict:
+def start(
+    known: Known,
+    traced: bool,
+    options: Options,
+    random: Callable[[], int],
+    place: Place = NOWHERE_AT_ALL,
+) -> Verdict:
     """What the tracer makes of a request; its span's own id comes from `span_ids`.
 
     `random` yields 64-bit words: the trace id's high and low half, where a trace begins.
@@ -115,15 +128,22 @@ def start(known: Known, traced: bool, options: Options, random: Callable[[], int
         return Verdict(null=True)
     sampler = options.sampler
     if parent is None:
-        trace_id = f"{random():016x}{random() or 1:016x}"
-        sampled = traced if sampler is None else traced and sampler(None, trace_id)
-        return Verdict(trace_id, "", int(sampled))
-    _, trace_id, span_id, sampled = parent
-    trace_id = trace_id.lower()
+        trace_id, span_id, sampled = f"{random():016x}{random() or 1:016x}", "", traced
+        states = ""
+    else:
+        _, trace_id, span_id, sampled = parent
+        trace_id, span_id, states = trace_id.lower(), span_id.lower(), tracestate(known)
+    attributes: Mapping[str, str] = {}
     if sampler is not None:
-        sampled = sampler(sampled, trace_id)
+        caller = None if parent is None else sampled
+        answer = sampler(Asked(caller, trace_id, known, place, states))
+        sampled, attributes = answer.sampled, answer.attributes
+        if answer.tracestate is not None:
+            states = answer.tracestate
     # Since Envoy 1.39 its own "not traced" is the last word.
-    return Verdict(trace_id, span_id.lower(), int(sampled and traced), tracestate=tracestate(known))
+    return Verdict(
+        trace_id, span_id, int(sampled and traced), tracestate=states, attributes=attributes
+    )
 
 
 def span_ids(verdict: Verdict, random: Callable[[], int]) -> tuple[str, str]:

@@ -1,18 +1,20 @@
 """The samplers of Envoy's OpenTelemetry tracer, made of the configuration as Envoy writes it.
 
-`always_on`, `trace_id_ratio_based` and `parent_based`, by these names, by their names in camel case
-or as Envoy's extensions (`name` and `typed_config`).
+`always_on`, `trace_id_ratio_based`, `parent_based`, `cel` and `dynatrace`, by these names, by their
+names in camel case or as Envoy's extensions (`name` and `typed_config`).
 
 https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/trace/v3/opentelemetry.proto
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-# Whether the caller's span is sampled (None without a caller), and the trace id.
-Sampler = Callable[["bool | None", str], bool]
+from autotrace.provider.asked import Asked, Sampler, Sampling
+from autotrace.provider.cel_text import Unwritable
+from autotrace.provider.cel_text import text as written
+
 # A sampler, or else what is wrong with what is configured, in words.
 Parsed = tuple[Sampler | None, str]
 
@@ -21,18 +23,14 @@ DENOMINATORS = {"HUNDRED": 100, "TEN_THOUSAND": 10_000, "MILLION": 1_000_000}
 _NUMBERED = (100, 10_000, 1_000_000)
 _UINT32 = range(2**32)
 
-_NOT_THERE = {
-    "cel": "an expression language is not part of this program",
-    "dynatrace": "it needs the sampling rates of a Dynatrace server",
-}
-_NAMES = ("always_on", "trace_id_ratio_based", "parent_based", *_NOT_THERE)
+_NAMES = ("always_on", "trace_id_ratio_based", "parent_based", "cel", "dynatrace")
 # Nobody wraps samplers that deep on purpose.
 _DEEPEST = 8
 
 
-def always_on(parent: bool | None, trace_id: str) -> bool:
+def always_on(asked: Asked) -> Sampling:
     """Yes."""
-    return True
+    return Sampling(True)
 
 
 class TraceIdRatioBased:
@@ -44,11 +42,11 @@ class TraceIdRatioBased:
         self.numerator = numerator
         self.denominator = denominator
 
-    def __call__(self, parent: bool | None, trace_id: str) -> bool:
+    def __call__(self, asked: Asked) -> Sampling:
         """Whether the trace is of the share."""
         # Envoy takes the bytes for a number as they lie in memory, on any usual machine.
-        number = int.from_bytes(bytes.fromhex(trace_id[:16]), "little")
-        return number % self.denominator < self.numerator
+        number = int.from_bytes(bytes.fromhex(asked.trace_id[:16]), "little")
+        return Sampling(number % self.denominator < self.numerator)
 
     def __str__(self) -> str:
         return f"TraceIdRatioBasedSampler{{{self.numerator}/{self.denominator}}}"
@@ -57,14 +55,27 @@ class TraceIdRatioBased:
 class ParentBased:
     """What the caller decided; without a caller, what the wrapped sampler says."""
 
-    __slots__ = ("wrapped",)
+    __slots__ = ("asks", "header_names", "wrapped")
 
     def __init__(self, wrapped: Sampler) -> None:
         self.wrapped = wrapped
+        self.asks = asks(wrapped)
+        self.header_names = header_names(wrapped)
 
-    def __call__(self, parent: bool | None, trace_id: str) -> bool:
+    def __call__(self, asked: Asked) -> Sampling:
         """Whether the trace is recorded here."""
-        return self.wrapped(None, trace_id) if parent is None else parent
+        return self.wrapped(asked) if asked.parent is None else Sampling(asked.parent)
+
+
+def asks(sampler: Sampler | None) -> bool:
+    """Whether a sampler goes by what is asked for."""
+    return bool(getattr(sampler, "asks", False))
+
+
+def header_names(sampler: Sampler | None) -> frozenset[str]:
+    """The headers that a sampler reads."""
+    found: frozenset[str] = getattr(sampler, "header_names", frozenset())
+    return found
 
 
 def parse_sampler(configured: Mapping[str, Any], depth: int = 0) -> Parsed:
@@ -76,8 +87,10 @@ def parse_sampler(configured: Mapping[str, Any], depth: int = 0) -> Parsed:
         return None, f"opentelemetry_sampler: {name}: an object is wanted."
     if depth > _DEEPEST:
         return None, "opentelemetry_sampler: wrapped too deep."
-    if name in _NOT_THERE:
-        return None, f"opentelemetry_sampler: {name} is not available: {_NOT_THERE[name]}."
+    if name in ("cel", "c_e_l"):
+        return _cel(fields)
+    if name == "dynatrace":
+        return _dynatrace(fields)
     if name == "always_on":
         return always_on, _unknown(name, fields, ())
     if name == "trace_id_ratio_based":
@@ -115,6 +128,48 @@ def _parent_based(fields: Mapping[str, Any], depth: int) -> Parsed:
     if sampler is None:
         return None, problem
     return ParentBased(sampler), problem or _unknown("parent_based", fields, ("wrapped_sampler",))
+
+
+def _cel(fields: Mapping[str, Any]) -> Parsed:
+    from autotrace.provider import cel
+
+    expression = fields.get("expression")
+    if isinstance(expression, Mapping):
+        try:
+            expression = _written(expression)
+        except Unwritable:
+            expression = None
+    if not isinstance(expression, str) or not expression:
+        return None, "opentelemetry_sampler: cel: expression: the expression as text is wanted."
+    sampler, problem = cel.made_ready(expression)
+    told = f"opentelemetry_sampler: cel: {problem}." if problem else ""
+    return sampler, told or _unknown("cel", fields, ("expression",))
+
+
+def _written(expression: Mapping[str, Any]) -> object:
+    """The text of an `xds.type.v3.CelExpression`, or of one made ready by Envoy's tools."""
+    inner = {_snake(str(key)): value for key, value in expression.items()}
+    for name in ("cel_expr_parsed", "cel_expr_checked", "parsed_expr", "checked_expr"):
+        tree = inner.get(name)
+        if isinstance(tree, Mapping):
+            return written(tree.get("expr"))
+    return inner.get("cel_expr_string")
+
+
+def _dynatrace(fields: Mapping[str, Any]) -> Parsed:
+    from autotrace.provider.dynatrace import Dynatrace
+
+    fields = {_snake(str(key)): value for key, value in fields.items()}
+    where = "opentelemetry_sampler: dynatrace"
+    tenant, cluster = fields.get("tenant", ""), fields.get("cluster_id", 0)
+    if not isinstance(tenant, str):
+        return None, f"{where}: tenant: a text is wanted."
+    per_minute = _whole(fields.get("root_spans_per_minute", 0))
+    cluster = _whole(str(cluster).removeprefix("-")) * (-1 if str(cluster).startswith("-") else 1)
+    if per_minute < 0 or str(cluster) != str(fields.get("cluster_id", 0)).removesuffix(".0"):
+        return None, f"{where}: cluster_id and root_spans_per_minute: whole numbers are wanted."
+    known = ("tenant", "cluster_id", "root_spans_per_minute", "http_service")
+    return Dynatrace(tenant, cluster, per_minute), _unknown("dynatrace", fields, known)
 
 
 def _ratio(fields: Mapping[str, Any]) -> Parsed:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+NOTHING: Mapping[str, str] = {}
+
 
 class Verdict:
     """The context that a tracer goes on with, and whether it is recorded.
@@ -9,10 +13,11 @@ class Verdict:
     Ids are lower-case hex, empty where there is none; `span_id` is the caller's span, which is
     also ours where the two share it (`shared`). `sampled` is 0, 1, or 2 for debug. A `null` span
     is not reported, and nothing is injected for it. `malformed`: what the caller said of its span
-    made no sense, and is counted.
+    made no sense, and is counted. `attributes` are what a sampler says of the span.
     """
 
     __slots__ = (
+        "attributes",
         "malformed",
         "null",
         "parent_id",
@@ -35,6 +40,7 @@ class Verdict:
         shared: bool = False,
         random: bool = False,
         malformed: bool = False,
+        attributes: Mapping[str, str] = NOTHING,
     ) -> None:
         self.trace_id = trace_id
         self.span_id = span_id
@@ -45,3 +51,4 @@ class Verdict:
         self.shared = shared
         self.random = random
         self.malformed = malformed
+        self.attributes = attributes

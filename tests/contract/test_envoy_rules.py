@@ -410,3 +410,29 @@ def test_verbose_spans_have_the_instants(ask: Ask) -> None:
         "first_upstream_rx_byte_received",
         "last_upstream_rx_byte_received",
     ]
+
+
+def test_opentelemetrys_tracer_samples_by_an_expression(ask: Ask) -> None:
+    pytest.importorskip("cel")
+    expression = "request.url_path == '/ok' && request.headers['x-tier'] == 'gold'"
+    settings = {
+        "provider": "opentelemetry",
+        "opentelemetry_sampler": json.dumps({"cel": {"expression": expression}}),
+    }
+    assert ask({"x-tier": "gold"}, **settings).server is not None
+    assert ask({"x-tier": "iron"}, **settings).server is None
+    assert ask(**settings).server is None
+
+
+def test_opentelemetrys_tracer_samples_as_dynatrace_does(ask: Ask) -> None:
+    sampler = {"dynatrace": {"tenant": "abc12345", "cluster_id": -1743916452}}
+    settings = {"provider": "opentelemetry", "opentelemetry_sampler": json.dumps(sampler)}
+    served = ask(**settings)
+    server, client = spans(served)
+    assert (served.sent("tracestate") or "").startswith("5b3f9fed-980df25c@dt=fw4;0;0;0;0;0;0;")
+    assert server["tags"]["supportability.atm_sampling_ratio"] == "1"
+    assert "supportability.atm_sampling_ratio" not in client["tags"]
+    ignored = "5b3f9fed-980df25c@dt=fw4;0;0;0;0;1;2;95"
+    headers = {"traceparent": f"00-{TRACE}-{PARENT}-01", "tracestate": ignored}
+    served = ask(headers, **settings)
+    assert (served.server, served.sent("tracestate")) == (None, ignored)

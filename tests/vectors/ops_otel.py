@@ -5,6 +5,7 @@ from __future__ import annotations
 from autotrace.config import load
 from autotrace.export.resource import Resource, environment_attributes
 from autotrace.provider import opentelemetry as tracer
+from autotrace.provider.asked import Asked
 from autotrace.provider.kind import span_kind
 from autotrace.provider.samplers import ParentBased, TraceIdRatioBased
 from autotrace.provider.verdict import Verdict
@@ -69,13 +70,13 @@ def status(given: Given) -> Given:
 @op("otel.ratio_sampler")
 def ratio_sampler(given: Given) -> Given:
     sampler = TraceIdRatioBased(given["numerator"], given["denominator"])
-    return {"sampled": sampler(None, given["trace_id"])}
+    return {"sampled": sampler(Asked(None, given["trace_id"])).sampled}
 
 
 @op("otel.parent_based_sampler")
 def parent_based_sampler(given: Given) -> Given:
     wrapped = TraceIdRatioBased(int(given["wrapped_samples"]), 1)
-    return {"sampled": ParentBased(wrapped)(given["parent_sampled"], "1" * 32)}
+    return {"sampled": ParentBased(wrapped)(Asked(given["parent_sampled"], "1" * 32)).sampled}
 
 
 @op("otel.resource_env")

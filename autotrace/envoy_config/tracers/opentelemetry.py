@@ -36,6 +36,12 @@ RATIO = Message(
 )
 PARENT_BASED = Message("ParentBasedSamplerConfig", "wrapped_sampler")
 NOTHING = Message("AlwaysOnSamplerConfig", "")
+CEL = Message("CELSamplerConfig", "expression")
+DYNATRACE = Message(
+    "DynatraceSamplerConfig",
+    "tenant cluster_id root_spans_per_minute",
+    {"Dynatrace is not asked for a rate; root_spans_per_minute counts": "http_service"},
+)
 # Nobody wraps samplers that deep on purpose.
 DEEPEST = 8
 
@@ -110,6 +116,10 @@ def _sampler(node: Node, reading: Reading, depth: int = 0) -> dict[str, Any]:
         return {kind: {}}
     elif kind == "trace_id_ratio_based":
         return {kind: as_dict(found.config, RATIO, reading)}
+    elif kind in ("cel", "c_e_l"):
+        return {"cel": as_dict(found.config, CEL, reading)}
+    elif kind == "dynatrace":
+        return {kind: as_dict(found.config, DYNATRACE, reading)}
     elif kind == "parent_based":
         wrapped = fields(found.config, PARENT_BASED, reading).get("wrapped_sampler")
         inner = _sampler(wrapped, reading, depth + 1) if wrapped else {}
@@ -120,8 +130,8 @@ def _sampler(node: Node, reading: Reading, depth: int = 0) -> dict[str, Any]:
     else:
         reading.problem(
             node,
-            "this sampler is not available; there are always_on, trace_id_ratio_based and "
-            "parent_based. Without one, the percentages of `tracing` decide.",
+            "this sampler is not available; there are always_on, trace_id_ratio_based, "
+            "parent_based, cel and dynatrace. Without one, the percentages of `tracing` decide.",
             shown=kind,
             setting="opentelemetry_sampler",
         )
