@@ -53,7 +53,10 @@ def read(span: Span) -> dict[str, Any]:
 
 def deliver(config: Config, spans: int = 1) -> Outcome:
     """What becomes of so many spans."""
-    return open_receiver(config, RESOURCE).deliver(numbered(spans), Patience())
+    receiver = open_receiver(config, RESOURCE)
+    outcome = receiver.deliver(numbered(spans), Patience())
+    receiver.close()
+    return outcome
 
 
 def test_a_whole_span() -> None:
