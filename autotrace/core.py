@@ -25,7 +25,7 @@ from autotrace.known_names import CLIENT_TRACE_ID, known_names
 from autotrace.own_baggage import arrived_baggage, with_own_baggage
 from autotrace.routes import INBOUND, OUTBOUND, Routes
 from autotrace.sending import Sending
-from autotrace.span import CLIENT, INTERNAL, SERVER, Link, Reading, Span
+from autotrace.span import CLIENT, INTERNAL, Link, Reading, Span, span_kind
 from autotrace.wanted_headers import wanted
 
 if TYPE_CHECKING:
@@ -94,6 +94,9 @@ class Core(Deciding, Sending):
             or config.use_remote_address
         )
         self._spawns = config.spawn_upstream_span
+        self._served_kind = span_kind(False, self._spawns)
+        # Where calls have spans, one that nobody asked for is a child of none.
+        self._called_kind = span_kind(True, self._spawns, child=self._spawns)
 
     # Inbound.
 
@@ -231,7 +234,7 @@ class Core(Deciding, Sending):
         """Starts the server span of a sampled call."""
         if not call.trace_id:
             call.trace_id = self.new_trace_id()
-        span = call.span = self._span(SERVER, call.trace_id, call.span_id, None, call)
+        span = call.span = self._span(self._served_kind, call.trace_id, call.span_id, None, call)
         if own_ids is not None:
             span.span_id, span.parent_id = own_ids
         if call.sampled > 1:
@@ -314,7 +317,9 @@ class Core(Deciding, Sending):
                 return self._root(request)
             if not self._spawns:
                 return self._headers(current, current.call, None, request)
-            return self._recorded(self._below_ours(CLIENT, current), current.call, request)
+            return self._recorded(
+                self._below_ours(self._called_kind, current), current.call, request
+            )
         if isinstance(current, trace.Span) and current.get_span_context().is_valid:
             return self._below(current.get_span_context(), call, request)
         return self._root(request)
@@ -335,7 +340,7 @@ class Core(Deciding, Sending):
         trace_id, span_id, tracestate = _ids_of(parent)
         if parent.trace_flags.sampled and self._spawns:
             return self._recorded(
-                self._span(CLIENT, trace_id, span_id, tracestate, call), call, request
+                self._span(self._called_kind, trace_id, span_id, tracestate, call), call, request
             )
         elsewhere = Inbound()
         elsewhere.core, elsewhere.known, elsewhere.plan = self, call.known, call.plan
@@ -363,7 +368,8 @@ class Core(Deciding, Sending):
             # It is decided about once more for the next exchange.
             outbound.on_wire = False
             return outbound
-        span = self._span(CLIENT, call.trace_id or self.new_trace_id(), "", None, call)
+        trace_id = call.trace_id or self.new_trace_id()
+        span = self._span(self._called_kind, trace_id, "", None, call)
         if own_ids is not None:
             span.span_id = own_ids[0]
         if call.sampling_attributes:

@@ -24,6 +24,17 @@ INTERNAL, SERVER, CLIENT, PRODUCER, CONSUMER = range(5)
 UNSET, OK, ERROR = range(3)
 
 
+def span_kind(egress: bool, spawn_upstream_span: bool, child: bool = False) -> int:
+    """Which kind a listener's span is, by its direction; `child` is an outbound call's span.
+
+    That of Envoy's Zipkin and OpenTelemetry tracers.
+    """
+    if child:
+        return CLIENT
+    # Where outbound calls have spans of their own, the one above them is the server's.
+    return CLIENT if egress and not spawn_upstream_span else SERVER
+
+
 class Event:
     """Something that happened at a time (epoch nanoseconds) within a span."""
 

@@ -27,7 +27,6 @@ LAYERS = (
         "naming",
         "cluster",
         "format_time",
-        "attempt",
         "wanted_headers",
         "known_names",
         "message_tags",

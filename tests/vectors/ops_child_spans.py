@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from autotrace import grpc_status
-from autotrace.attempt import has_span, injected_from
+from autotrace.config import Config
+from autotrace.context import CURRENT, Context
+from autotrace.core import configured
 from autotrace.facts import ClientRequest, SideCall
+from autotrace.headers import NO_HEADERS
+from autotrace.integration import serving
 from autotrace.naming import Naming
 from autotrace.provider.opentelemetry import span_name
 from autotrace.span import CLIENT, Span
@@ -20,23 +24,42 @@ def child_attempts(given: Given) -> Outcome:
     config = given.get("config", {})
     if "side_call" in given:
         made = _side_call(given["side_call"])
-        return {"spans": [_read(made)], "inject_from": _injections(config, True, 1)}
+        _, source = _called({**config, "spawn_upstream_span": True})
+        return {"spans": [_read(made)], "inject_from": [source] if source else []}
     naming = Naming("", config.get("upstream_operation", ""), substitute=span_name)
-    spawned = has_span(
-        config.get("spawn_upstream_span", False), config.get("start_child_span", False)
+    spans: list[dict[str, Any]] = []
+    sources: list[str] = []
+    for number, attempt in enumerate(given["attempts"], start=1):
+        spawned, source = _called(config)
+        sources += [source] if source else []
+        if spawned:
+            spans.append(_read(_attempt(given, Reading(naming=naming), number, attempt)))
+    return {"spans": spans, "inject_from": sources}
+
+
+def _called(config: Given) -> tuple[bool, str]:
+    """Whether a call out of a request has a span, and whose ids it sends."""
+    # The reader of Envoy's files makes one setting of these two.
+    spawns = config.get("spawn_upstream_span", False) or config.get("start_child_span", False)
+    settings = Config(
+        spawn_upstream_span=spawns,
+        no_context_propagation=config.get("no_context_propagation", False),
     )
-    attempts = given["attempts"]
-    spans = [
-        _read(_attempt(given, Reading(naming=naming), number, attempt))
-        for number, attempt in enumerate(attempts, start=1)
-        if spawned
-    ]
-    return {"spans": spans, "inject_from": _injections(config, spawned, len(attempts))}
-
-
-def _injections(config: Given, spawned: bool, count: int) -> list[str]:
-    source = injected_from(spawned, config.get("no_context_propagation", False))
-    return [source] * count if source else []
+    core, _ = configured(settings, lambda span: None)
+    inbound = core.inbound(NO_HEADERS)
+    assert inbound is not None and inbound.span is not None
+    before = CURRENT.get()
+    CURRENT.set(Context(serving(inbound)))
+    try:
+        called = core.outbound(lambda path: ClientRequest("GET", "http", "a", None, path), "/")
+    finally:
+        CURRENT.set(before)
+    assert called is not None
+    sent = dict(called.pairs).get("traceparent", "")
+    sources = {inbound.span.span_id: "downstream"}
+    if called.span is not None:
+        sources[called.span.span_id] = "child"
+    return called.span is not None, sources[sent.split("-")[2]] if sent else ""
 
 
 def _attempt(given: Given, reading: Reading, number: int, attempt: Given) -> Span:

@@ -6,9 +6,9 @@ from autotrace.config import load
 from autotrace.export.resource import Resource, environment_attributes
 from autotrace.provider import opentelemetry as tracer
 from autotrace.provider.asked import Asked
-from autotrace.provider.kind import span_kind
 from autotrace.provider.samplers import ParentBased, TraceIdRatioBased
 from autotrace.provider.verdict import Verdict
+from autotrace.span import span_kind
 from tests.vectors.registry import Given, known, op
 
 KINDS = ("INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")

@@ -15,9 +15,8 @@ from autotrace.export.resource import Resource
 from autotrace.headers import NO_HEADERS
 from autotrace.propagation import NOWHERE
 from autotrace.provider import zipkin as tracer
-from autotrace.provider.kind import span_kind
 from autotrace.provider.verdict import Verdict
-from autotrace.span import Event, Span
+from autotrace.span import Event, Span, span_kind
 from tests.export_server import Reply, collecting
 from tests.vectors.registry import Given, known, op
 from tests.zipkin_messages import read
