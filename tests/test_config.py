@@ -364,6 +364,14 @@ def test_the_xray_daemon_is_found_by_aws_variable(text: str, endpoint: str, prob
     assert (found.xray_endpoint, len(said)) == (endpoint, problems)
 
 
+def test_the_carrier_may_be_a_part_of_the_exporters_name() -> None:
+    found, problems = load({"OTEL_TRACES_EXPORTER": "otlp_proto_grpc"})
+    assert (found.exporter, found.otlp_protocol, problems) == (("otlp",), "grpc", [])
+    stated = {"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/json"}
+    found, _ = load({"OTEL_TRACES_EXPORTER": "otlp_proto_grpc", **stated})
+    assert found.otlp_protocol == "http/json"
+
+
 def test_the_grpc_port_of_a_collector_is_pointed_out() -> None:
     environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4317"}
     [said] = said_of(environ)

@@ -64,7 +64,12 @@ EXPORTER = values.names(
     later=("jaeger",),
     later_message="not available in this version; left out.",
     # The names of OpenTelemetry's entry points.
-    aliases={"otlp_proto_http": "otlp", "zipkin_json": "zipkin"},
+    aliases={
+        "otlp_proto_http": "otlp",
+        "otlp_proto_grpc": "otlp",
+        "zipkin_json": "zipkin",
+        "gcp_trace": "gcp",
+    },
     empty_if_planned=True,
 )
 PROPAGATOR = values.names(
@@ -583,7 +588,9 @@ def load(environ: Mapping[str, str], argv: Sequence[str] = ()) -> tuple[Config, 
 
     `argv` is the whole command line, by default that of this process.
     """
-    given = _with_datadog_port(_with_sampler_argument_in_use(dict(environ)))
+    given = dict(environ)
+    for translate in (_with_sampler_argument_in_use, _with_datadog_port, _with_grpc_by_name):
+        given = translate(given)
     reader = Reader(list(settings()), given)
     reader.read()
     reader.unknown(OTHER_VARIABLES, LATER_VARIABLES)
@@ -618,6 +625,13 @@ def _with_datadog_port(environ: dict[str, str]) -> dict[str, str]:
         host = environ.get("DD_AGENT_HOST", "").strip() or "localhost"
         host = f"[{host}]" if ":" in host else host
         environ["DD_AGENT_HOST"] = f"{host}:{port}"
+    return environ
+
+
+def _with_grpc_by_name(environ: dict[str, str]) -> dict[str, str]:
+    # To OpenTelemetry the carrier is a part of the exporter's name.
+    if "otlp_proto_grpc" in environ.get("OTEL_TRACES_EXPORTER", ""):
+        environ.setdefault(f"{OTLP}PROTOCOL", "grpc")
     return environ
 
 
