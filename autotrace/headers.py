@@ -119,6 +119,7 @@ class Names:
         "environ",
         "environ_along",
         "environ_first",
+        "first",
         "last",
         "layouts",
         "lower",
@@ -140,6 +141,7 @@ class Names:
         self.environ = {environ_key(name): name for name in self.lower}
         # The likeliest first: what is found ends the search.
         first = sorted(self.lower - secondary.keys(), key=lambda name: _LIKELY.get(name, 2))
+        self.first = tuple(first)
         self.environ_first = tuple(environ_key(name) for name in first)
         # key of a secondary name -> those of which it needs one
         self.environ_along = {environ_key(name): of for name, of in secondary.items()}

@@ -61,7 +61,6 @@ __all__ = (
     "follow_uwsgi",
     "inbound_environ",
     "inbound_headers",
-    "inbound_metadata",
     "inbound_message",
     "is_serving",
     "rejoining",
@@ -69,6 +68,8 @@ __all__ = (
     "outbound",
     "carried_headers",
     "end_message",
+    "entered_mapping",
+    "entered_metadata",
     "entered_raw",
     "environment",
     "joined",
@@ -244,41 +245,67 @@ def entered_raw(
     core = _core
     if core is None:
         return None
-    names = core.names
-    if names.raw_first.isdisjoint(map(FIRST, pairs)):
+    if core.names.raw_first.isdisjoint(map(FIRST, pairs)):
         if not core.looks and not core.asks_all:
-            call = core.inbound(NO_HEADERS)
-            if call is None or call.span is not None:
-                return call
-            if current:
-                return Context({**current, CALL: call, SPAN: call})
-            return Context({CALL: call, SPAN: call})
+            return _bare(core, current)
         known = NO_HEADERS
     else:
-        known = capture_bytes(pairs, names)
+        known = capture_bytes(pairs, core.names)
     return core.inbound(known, place(subject) if core.looks else None, peer(subject))
 
 
-def inbound_metadata(
-    metadata: Iterable[tuple[str, Any]],
-    headers: Callable[[Any], list[tuple[str, str]]],
-    place: Callable[[], Place],
-    peer: Callable[[], str],
-) -> Inbound | None:
-    """The same of gRPC's metadata, keys in lower case, from which `headers` makes text.
-
-    That, and the address of who connected, is only asked for where something of it is known.
-    """
+def entered_mapping(
+    keys: Any,
+    pairs: Callable[[Subject], Sequence[tuple[bytes, bytes]]],
+    place: Callable[[Subject], Place],
+    peer: Callable[[Subject], str],
+    subject: Subject,
+    current: Context,
+) -> Inbound | Context | None:
+    """The same of headers whose view of their keys, a set, compares them in any case."""
     core = _core
     if core is None:
         return None
-    wanted = core.names.lower
-    known = NO_HEADERS
-    for key, _ in metadata:
-        if key in wanted:
-            known = capture_pairs(headers(metadata), core.names)
-            break
-    return core.inbound(known, place() if core.looks else None, peer() if known else "")
+    if keys.isdisjoint(core.names.first):
+        if not core.looks and not core.asks_all:
+            return _bare(core, current)
+        known = NO_HEADERS
+    else:
+        known = capture_bytes(pairs(subject), core.names)
+    return core.inbound(known, place(subject) if core.looks else None, peer(subject))
+
+
+def entered_metadata(
+    metadata: Sequence[tuple[str, Any]],
+    headers: Callable[[Any], list[tuple[str, str]]],
+    place: Callable[[Subject], Place],
+    peer: Callable[[Subject], str],
+    subject: Subject,
+    current: Context,
+) -> Inbound | Context | None:
+    """The same of gRPC's metadata, keys in lower case, from which `headers` makes text."""
+    core = _core
+    if core is None:
+        return None
+    if core.names.lower.isdisjoint(map(FIRST, metadata)):
+        if not core.looks and not core.asks_all:
+            return _bare(core, current)
+        known = NO_HEADERS
+    else:
+        known = capture_pairs(headers(metadata), core.names)
+    return core.inbound(
+        known, place(subject) if core.looks else None, peer(subject) if known else ""
+    )
+
+
+def _bare(core: Core, current: Context) -> Inbound | Context | None:
+    """A call with which nothing arrived; where it is not recorded the context to serve it in."""
+    call = core.inbound(NO_HEADERS)
+    if call is None or call.span is not None:
+        return call
+    if current:
+        return Context({**current, CALL: call, SPAN: call})
+    return Context({CALL: call, SPAN: call})
 
 
 def server_request(

@@ -13,7 +13,7 @@ from typing import Any
 
 from autotrace import integration
 from autotrace.facts import CLIENT_GONE, CONNECTION_TERMINATION
-from autotrace.integration import CURRENT, Inbound, Patches
+from autotrace.integration import CURRENT, Context, Inbound, Patches
 
 SITE = integration.site("aiohttp_server")
 _SWITCHING_PROTOCOLS = 101
@@ -31,70 +31,84 @@ def patch(module: ModuleType, patches: Patches) -> None:
 
 def _handle_request(original: Callable[..., Any]) -> Callable[..., Any]:
     async def _handle_request(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
-        sent: _Sent | None = None
-        inbound = None
-        try:
-            # A head that cannot be read has no request but a stand-in.
-            if not SITE.off and request._message.method != "UNKNOWN":
-                inbound = _begin(self, request)
-                if inbound is not None:
-                    context = integration.serving(inbound)
-                    if inbound.span is not None:
-                        sent = _Sent(request)
-        except Exception as error:
-            integration.failed(SITE, error)
-            inbound = None
-        if inbound is None:
+        entered = None if SITE.off else _entered(self, request)
+        if entered is None:
             return await original(self, request, *args, **kwargs)
         # The task ends with the request, so there is nothing to put back.
-        CURRENT.set(context)
-        if sent is None:
+        if isinstance(entered, Context):
+            CURRENT.set(entered)
             return await original(self, request, *args, **kwargs)
+        CURRENT.set(entered.context)
         gone = False
         try:
             result = await original(self, request, *args, **kwargs)
             gone = result[1]
             if not gone:
-                sent.whole = True
-                sent.by_kernel(result[0])
+                entered.whole = True
+                entered.by_kernel(result[0])
             return result
         finally:
             try:
-                _end(inbound, request, sent, gone or _is_gone(self))
+                _end(request, entered, gone or _is_gone(self))
             except Exception as error:
                 integration.failed(SITE, error)
 
     return _handle_request
 
 
-def _begin(connection: Any, request: Any) -> Inbound | None:
+def _entered(connection: Any, request: Any) -> Context | _Sent | None:
+    """The context to serve a request in, with what is learnt of its response if it is recorded."""
+    try:
+        message = request._message
+        # A head that cannot be read has no request but a stand-in.
+        if message.method == "UNKNOWN":
+            return None
+        inbound = integration.entered_mapping(
+            message.headers.keys(), _pairs, _place, _peer, request, CURRENT.get()
+        )
+        if inbound is None or isinstance(inbound, Context):
+            return inbound
+        context = integration.serving(inbound)
+        if inbound.span is None:
+            return context
+        _tell(inbound, connection, request)
+        return _Sent(inbound, context, request)
+    except Exception as error:
+        integration.failed(SITE, error)
+        return None
+
+
+def _pairs(request: Any) -> list[tuple[bytes, bytes]]:
+    # As they came: in its headers aiohttp decodes values as UTF-8.
+    return [(name.lower(), value) for name, value in request._message.raw_headers]
+
+
+def _place(request: Any) -> tuple[str, str, str]:
     message = request._message
-    peer = _address(request._transport_peername)
-    # aiohttp decodes values as UTF-8; we have them as they came.
-    pairs = [
-        (
-            name,
-            text if text.isascii() else text.encode("utf-8", "surrogateescape").decode("latin-1"),
-        )
-        for name, text in message.headers.items()
-    ]
-    inbound = integration.inbound_headers(
-        pairs, lambda: (message.headers.get("Host", ""), message.method, message.path), peer
+    return message.headers.get("Host", ""), message.method, message.path
+
+
+def _peer(request: Any) -> str:
+    return _address(request._transport_peername)
+
+
+def _tell(inbound: Inbound, connection: Any, request: Any) -> None:
+    """Tells the span of a call what is asked for."""
+    message = request._message
+    if inbound.span is None:
+        return
+    inbound.span.request = integration.server_request(
+        message.method,
+        "https" if request._transport_sslcontext else "http",
+        message.headers.get("Host") or _own_address(connection),
+        message.path,
+        "HTTP/{}.{}".format(*message.version),
+        _peer(request),
+        message.headers.get,
     )
-    if inbound is not None and inbound.span is not None:
-        inbound.span.request = integration.server_request(
-            message.method,
-            "https" if request._transport_sslcontext else "http",
-            message.headers.get("Host") or _own_address(connection),
-            message.path,
-            "HTTP/{}.{}".format(*message.version),
-            peer,
-            message.headers.get,
-        )
-        if integration.notes_instants():
-            received = partial(integration.note, inbound.span, "last_downstream_rx_byte_received")
-            request._payload.on_eof(received)
-    return inbound
+    if integration.notes_instants():
+        received = partial(integration.note, inbound.span, "last_downstream_rx_byte_received")
+        request._payload.on_eof(received)
 
 
 def _address(name: Any) -> str:
@@ -111,9 +125,11 @@ def _own_address(connection: Any) -> str:
 class _Sent:
     """How much of a response was sent, by the writer's own account of its chunks."""
 
-    __slots__ = ("size", "whole")
+    __slots__ = ("context", "inbound", "size", "whole")
 
-    def __init__(self, request: Any) -> None:
+    def __init__(self, inbound: Inbound, context: Context, request: Any) -> None:
+        self.inbound = inbound
+        self.context = context
         self.size = 0
         self.whole = False
         # The writer is the request's own. aiohttp's client tells its traces by the same callback.
@@ -135,7 +151,8 @@ def _is_gone(connection: Any) -> bool:
     return transport is None or transport.is_closing()
 
 
-def _end(inbound: Inbound, request: Any, sent: _Sent, gone: bool) -> None:
+def _end(request: Any, sent: _Sent, gone: bool) -> None:
+    inbound = sent.inbound
     span = inbound.span
     if span is None:
         return
@@ -174,7 +191,7 @@ def _write_headers(
     def _write_headers(self: Any, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, None]:
         try:
             call = None if SITE.off else integration.served_call()
-            if call is not None:
+            if call is not None and (call.span is not None or call.response_headers):
                 span = call.span
                 if span is not None:
                     span.status = self.status

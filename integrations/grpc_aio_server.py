@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from autotrace import integration
-from autotrace.integration import CURRENT, Inbound, Patches
+from autotrace.integration import CURRENT, Context, Inbound, Patches
 from autotrace.integrations import grpc_inbound
 
 SITE = integration.site("grpc_aio_server")
@@ -77,29 +77,42 @@ def _known() -> _Call | None:
 
 def _find_method_handler(original: Callable[..., Any]) -> Callable[..., Any]:
     # No coroutine: it begins within the task already, and none costs less than one.
-    def _find_method_handler(method: str, metadata: Any, *args: Any, **kwargs: Any) -> Any:
+    def _find_method_handler(method: str, metadata: Any, *args: Any) -> Any:
         try:
             if not SITE.off:
                 _begin(method, metadata)
         except Exception as error:
             integration.failed(SITE, error)
-        return original(method, metadata, *args, **kwargs)
+        return original(method, metadata, *args)
 
     return _find_method_handler
 
 
 def _begin(method: str, metadata: Any) -> None:
-    inbound = grpc_inbound.begin(method, metadata)
+    inbound = grpc_inbound.begin(metadata, _place, _peer, method)
     if inbound is None:
+        return
+    if isinstance(inbound, Context):
+        CURRENT.set(inbound)
         return
     CURRENT.set(integration.serving(inbound))
     if inbound.span is None and not inbound.response_headers:
         return
+    grpc_inbound.tell(inbound, method, metadata, "")
     task = current_task()
     if task is not None:
         call = _Call(inbound)
         setattr(inbound, CALL, call)
         task.add_done_callback(call.ended)
+
+
+def _place(method: str) -> tuple[str, str, str]:
+    return "", "POST", method
+
+
+def _peer(method: str) -> str:
+    # Nobody says so before the handler runs.
+    return ""
 
 
 def _finish_handler(original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
 from autotrace import integration
 from autotrace.facts import CLIENT_GONE, GrpcRequest
-from autotrace.integration import Inbound
+from autotrace.integration import CURRENT, Context, Inbound
 from autotrace.integrations import grpc_metadata
 from autotrace.integrations.grpc_metadata import Metadata, Metadatum
+
+Subject = TypeVar("Subject")
 
 # The last of `grpc.StatusCode`'s that a server itself answers with.
 DEADLINE_EXCEEDED = 4
@@ -21,29 +23,29 @@ _EARLY = 0.01
 
 
 def begin(
-    method: str,
     metadata: tuple[Metadatum, ...] | None,
-    host: Callable[[], str] = str,
-    peer: Callable[[], str] = str,
-) -> Inbound | None:
-    """Begins a call of `/package.Service/Method`.
+    place: Callable[[Subject], tuple[str, str, str]],
+    peer: Callable[[Subject], str],
+    subject: Subject,
+) -> Inbound | Context | None:
+    """Begins a call; the context to serve it in where there is nothing else to do.
 
-    Whose authority it names, and gRPC's name of who connected, are asked for where they matter.
+    Its method, the authority it names and who connected are read of `subject` where they matter.
     """
-    inbound = integration.inbound_metadata(
-        metadata or (),
-        grpc_metadata.headers,
-        lambda: (host(), "POST", method),
-        lambda: address(peer()),
+    return integration.entered_metadata(
+        metadata or (), grpc_metadata.headers, place, peer, subject, CURRENT.get()
     )
-    if inbound is not None and inbound.span is not None:
-        inbound.span.request = _request(method, metadata or (), host())
+
+
+def tell(inbound: Inbound, method: str, metadata: tuple[Metadatum, ...] | None, host: str) -> None:
+    """Tells the span of a call of `/package.Service/Method` what is asked for."""
+    if inbound.span is not None:
+        inbound.span.request = _request(method, metadata, host)
         integration.tell_route(inbound.span, method)
-    return inbound
 
 
-def _request(method: str, metadata: tuple[Metadatum, ...], host: str) -> GrpcRequest:
-    get = dict(metadata).get
+def _request(method: str, metadata: tuple[Metadatum, ...] | None, host: str) -> GrpcRequest:
+    get = dict(metadata or ()).get
     request = GrpcRequest(
         "POST",
         "http",

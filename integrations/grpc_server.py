@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from autotrace import integration
-from autotrace.integration import CURRENT, Inbound, Patches
+from autotrace.integration import CURRENT, Context, Inbound, Patches
 from autotrace.integrations import grpc_inbound
 
 SITE = integration.site("grpc_server")
@@ -47,38 +47,49 @@ class _Call:
 
 
 def _find_method_handler(module: ModuleType, original: Callable[..., Any]) -> Callable[..., Any]:
-    def _find_method_handler(rpc_event: Any, state: Any, *args: Any, **kwargs: Any) -> Any:
+    def _find_method_handler(rpc_event: Any, state: Any, *args: Any) -> Any:
         try:
             if not SITE.off:
-                _begin(module, rpc_event, state, *args)
+                _begin(module, rpc_event, state, args[0])
         except Exception as error:
             integration.failed(SITE, error)
-        return original(rpc_event, state, *args, **kwargs)
+        return original(rpc_event, state, *args)
 
     return _find_method_handler
 
 
-def _begin(module: ModuleType, event: Any, state: Any, method: Any, *_: Any) -> None:
+def _begin(module: ModuleType, event: Any, state: Any, method: Any) -> None:
+    metadata = event.invocation_metadata
+    inbound = grpc_inbound.begin(metadata, _place, _peer, (event, method))
+    if inbound is None:
+        return
+    if isinstance(inbound, Context):
+        state.context.run(CURRENT.set, inbound)
+        return
+    state.context.run(CURRENT.set, integration.serving(inbound))
+    deadline: float = event.call_details.deadline
+    if inbound.span is not None:
+        host, _, name = _place((event, method))
+        grpc_inbound.tell(inbound, name, metadata, host)
+        call = _Call(inbound, deadline)
+        grpc_inbound.tell_caller(inbound, event.call.peer().decode(), deadline - time())
+        setattr(state, CALL, call)
+        state.callbacks.append(partial(_ended, module, state, call))
+    elif inbound.response_headers:
+        setattr(state, CALL, _Call(inbound, deadline))
+
+
+def _place(asked: tuple[Any, Any]) -> tuple[str, str, str]:
+    event, method = asked
     details = event.call_details
     # Registered methods, which older versions do not know, come without their name and authority.
     registered = getattr(method, "name", None)
     name = (registered and registered()) or details.method.decode()
-    inbound = grpc_inbound.begin(
-        name,
-        event.invocation_metadata,
-        lambda: str(details.host, "utf-8"),
-        lambda: str(event.call.peer(), "utf-8"),
-    )
-    if inbound is None:
-        return
-    state.context.run(CURRENT.set, integration.serving(inbound))
-    if inbound.span is not None:
-        call = _Call(inbound, details.deadline)
-        grpc_inbound.tell_caller(inbound, event.call.peer().decode(), call.deadline - time())
-        setattr(state, CALL, call)
-        state.callbacks.append(partial(_ended, module, state, call))
-    elif inbound.response_headers:
-        setattr(state, CALL, _Call(inbound, details.deadline))
+    return details.host.decode(), "POST", name
+
+
+def _peer(asked: tuple[Any, Any]) -> str:
+    return grpc_inbound.address(asked[0].call.peer().decode())
 
 
 def _ended(module: ModuleType, state: Any, call: _Call) -> None:

@@ -26,7 +26,7 @@ POINTS = (
     "core:Core.inbound",
     "core:Core.outbound",
     "integration:capture_pairs",
-    "integration:inbound_metadata",
+    "integration:entered_metadata",
     "integration:outbound",
     "integration:serving",
     "integration:tell_headers",
