@@ -81,6 +81,8 @@ class Inbound(Unrecorded):
     reason = NOT_TRACEABLE
     # Whether it entered from outside here, so that its sender is not believed.
     edge = False
+    # The address that connected, where tags and names depend on it.
+    peer = ""
     # The configured route, what names the span, and what the response is to tell.
     route_rule: Route | None = None
     operation = ""

@@ -16,7 +16,7 @@ from opentelemetry import trace
 from opentelemetry.trace import NonRecordingSpan, SpanContext
 
 from autotrace import context as ctx
-from autotrace import ids, propagation, provider, response_headers, sampling
+from autotrace import ids, propagation, provider, response_headers, sampling, trust
 from autotrace.call import Inbound, Outbound
 from autotrace.context import CALL, CURRENT, OPERATION, SPAN, Context, suppressed
 from autotrace.deciding import NOT_TRACED, SAMPLING, TEN_THOUSAND, Deciding
@@ -74,6 +74,10 @@ class Core(Deciding, Sending):
             *self._outbound_routes.header_names(),
             *(() if tracer is None else tracer.header_names),
         }
+        # What Envoy makes of such a header depends on whom the request comes from.
+        self._keeps_peer = any(map(trust.is_touched, self._wanted.request))
+        if self._keeps_peer:
+            read.add(trust.FORWARDED_FOR)
         self.names = known_names(config, read)
         Sending.__init__(self, config, self._outbound_routes, self.names, tracer)
         self.response_names = response_headers.names(self._wanted)
@@ -145,6 +149,8 @@ class Core(Deciding, Sending):
         if call.sampled:
             self._record(call)
             self._record_headers(call)
+            if self._keeps_peer:
+                call.peer = peer or ""
         if ctx.BAGGAGE and known:
             call.baggage = arrived_baggage(known)
         return call
@@ -206,6 +212,7 @@ class Core(Deciding, Sending):
         if call.sampled and not excluded and not health_check:
             self._record(call, own_ids)
             self._record_headers(call)
+            call.peer = peer
         elif own_ids is not None:
             call.span_id, call.parent_id = own_ids
         if ctx.BAGGAGE and known:

@@ -37,7 +37,7 @@ class Deciding:
         self._preserves = config.preserve_external_request_id
         self._tells_request_id = config.always_set_request_id_in_response
         self._formatted = bool(config.operation)
-        self._trust = trust.Trust.from_config(config)
+        self.trust = trust.Trust.from_config(config)
         self._samplers = Samplers(
             sampling.Sampler.from_config(config), tuple(routes), config.runtime_file
         )
@@ -60,10 +60,10 @@ class Deciding:
         client = CLIENT_TRACE_ID in known
         forced = FORCE_TRACE in known
         edge = False
-        if forced or self._trust.use_remote_address:
+        if forced or self.trust.use_remote_address:
             came_for = trust.forwarded_for(known)
-            forced = forced and self._trust.is_internal(peer, came_for)
-            edge = self._trust.is_edge(peer, came_for)
+            forced = forced and self.trust.is_internal(peer, came_for)
+            edge = self.trust.is_edge(peer, came_for)
             if edge:
                 packs = self._samplers.listener.packs
                 given = request_id.kept(given, True, self._generates, self._preserves, packs)

@@ -28,6 +28,7 @@ from autotrace.format_grammar import (
 )
 from autotrace.operation import destination
 from autotrace.span import CLIENT, Span
+from autotrace.trust import FORWARDED_FOR
 
 # The text for a span.
 Render = Callable[[Span], str]
@@ -69,7 +70,10 @@ def made_ready(
 
 def header_names(text: str) -> tuple[str, ...]:
     """The request headers, lower-case, that a format reads and that no fact tells."""
-    return tuple(name for name in _names(text, REQUEST) if name not in request_header.TOLD)
+    names = [name for name in _names(text, REQUEST) if name not in request_header.TOLD]
+    if "DOWNSTREAM_REMOTE_ADDRESS" in text:
+        names.append(FORWARDED_FOR)
+    return tuple(names)
 
 
 def response_header_names(text: str) -> tuple[str, ...]:
@@ -172,6 +176,14 @@ def _peer(span: Span, argument: str = "") -> str:
     if isinstance(request, Stream):
         return _masked(_host(address(request.peer)), argument)
     return _masked(request.peer, argument) if isinstance(request, ServerRequest) else ""
+
+
+def _client(span: Span, argument: str = "") -> str:
+    """The client's address as far as it can be believed."""
+    arrival = request_header.arrived(span)
+    if isinstance(span.request, ServerRequest) and arrival is not None:
+        return _masked(arrival.trusted_address, argument)
+    return _peer(span, argument)
 
 
 def _called(span: Span, argument: str = "") -> str:
@@ -277,7 +289,7 @@ _OF_SPAN: dict[str, Render] = {
     "TRACE_ID": lambda span: span.trace_id,
     "SPAN_ID": lambda span: span.span_id,
     "STREAM_ID": lambda span: span.request_id,
-    "DOWNSTREAM_REMOTE_ADDRESS": _peer,
+    "DOWNSTREAM_REMOTE_ADDRESS": _client,
     "DOWNSTREAM_DIRECT_REMOTE_ADDRESS": _peer,
     "UPSTREAM_CLUSTER": lambda span: cluster(span)[1],
     "UPSTREAM_CLUSTER_RAW": lambda span: cluster(span)[0],
@@ -293,7 +305,7 @@ _WITH_ARGUMENT: dict[str, Callable[[Span, str], str]] = {
     "START_TIME_LOCAL": lambda span, given: format_time.local(span.start_ns, given),
     "EMIT_TIME": lambda span, given: format_time.utc(span.end_ns, given),
     "EMIT_TIME_LOCAL": lambda span, given: format_time.local(span.end_ns, given),
-    "DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT": _peer,
+    "DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT": _client,
     "DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT": _peer,
     "UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT": _called,
     "GRPC_STATUS": _grpc,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from autotrace.facts import ClientRequest, GrpcRequest, ServerRequest
+from autotrace.headers import Known
 from autotrace.operation import client_operation, destination, origin_form
 from autotrace.span import Span
-from autotrace.trust import AT_THE_EDGE
+from autotrace.trust import AT_THE_EDGE, Edge, Trust, is_touched
 
 REQUEST_ID = "x-request-id"
 # What integrations tell as facts, so that no header needs to be looked for.
@@ -27,6 +28,12 @@ def value(span: Span, name: str) -> str | None:
         return span.request_id or None
     if span.edge and name in AT_THE_EDGE:
         return None
+    if is_touched(name):
+        arrival = arrived(span)
+        if arrival is not None and name in arrival.written:
+            return arrival.written[name]
+        if arrival is not None and name in arrival.removed:
+            return None
     found = span.request_headers.get(name)
     if found is not None:
         return found
@@ -36,6 +43,17 @@ def value(span: Span, name: str) -> str | None:
     if isinstance(request, ClientRequest):
         return _of_client(request, name)
     return None
+
+
+def arrived(span: Span) -> Edge | None:
+    """Whom the inbound call of a span comes from, and what becomes of its headers."""
+    trust = getattr(getattr(span.call, "core", None), "trust", None)
+    known = span.request_headers
+    if not isinstance(trust, Trust) or not isinstance(known, Known):
+        return None
+    request = span.request
+    peer: str = getattr(span.call, "peer", "")
+    return trust.mutate(request.peer if isinstance(request, ServerRequest) else peer, known)
 
 
 def _of_server(request: ServerRequest, name: str) -> str | None:

@@ -40,6 +40,7 @@ ROUTING = frozenset(
     )
 )
 _ROUTING_FAMILIES = ("x-envoy-retry-", "x-envoy-retriable-", "x-envoy-upstream-rq-timeout-")
+_TOUCHED = AT_THE_EDGE | ROUTING | {EXTERNAL_ADDRESS, FORWARDED_FOR}
 
 # The longest IPv6 address with a zone; also bounds what hostile values cost.
 _MAX_ADDRESS = 64
@@ -101,6 +102,7 @@ class Trust:
     def mutate(self, peer: str, known: Known, own_address: str = "", appends: bool = True) -> Edge:
         """Whom a request comes from, and the headers that Envoy would hand on for it.
 
+        The program sees them as they came; names and tags are made of them as Envoy has them.
         `appends`: unless `skip_xff_append`. `own_address` stands for a peer on this machine.
         """
         came_for = forwarded_for(known)
@@ -135,6 +137,11 @@ class Trust:
 
             self._networks = [ip_network(each, strict=False) for each in self._ranges]
         return any(address in network for network in self._networks)
+
+
+def is_touched(name: str) -> bool:
+    """Whether Envoy takes a header (lower-case name) away, or writes it."""
+    return name in _TOUCHED or name.startswith(_ROUTING_FAMILIES)
 
 
 def forwarded_for(known: Known) -> str | None:

@@ -436,3 +436,38 @@ def test_opentelemetrys_tracer_samples_as_dynatrace_does(ask: Ask) -> None:
     headers = {"traceparent": f"00-{TRACE}-{PARENT}-01", "tracestate": ignored}
     served = ask(headers, **settings)
     assert (served.server, served.sent("tracestate")) == (None, ignored)
+
+
+def test_names_and_tags_are_made_of_the_headers_as_envoy_has_them(ask: Ask) -> None:
+    values = {
+        "internal": "%REQ(x-envoy-internal)%",
+        "external": "%REQ(x-envoy-external-address)%",
+        "retry": "%REQ(x-envoy-retry-on)%",
+        "for": "%REQ(x-forwarded-for)%",
+    }
+    tags = [{"tag": tag, "value": value} for tag, value in values.items()]
+    of_server = {"client": "%DOWNSTREAM_REMOTE_ADDRESS%"}
+    of_server["direct"] = "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%"
+    tags += [{"tag": tag, "value": value} for tag, value in of_server.items()]
+    settings = {"custom_tags": json.dumps(tags)}
+    said = {"x-envoy-internal": "false", "x-envoy-retry-on": "5xx"}
+
+    def read(came_for: str, **more: str) -> tuple[dict[str, str], dict[str, str]]:
+        headers = {**said, **({"x-forwarded-for": came_for} if came_for else {})}
+        server, client = spans(ask(headers, **settings, **more))
+        chosen = {tag: server["tags"][tag] for tag in of_server}
+        for tag in values:
+            assert server["tags"].get(tag) == client["tags"].get(tag)
+        return {tag: server["tags"][tag] for tag in values if tag in server["tags"]}, chosen
+
+    ours, clients = read("10.0.0.1")
+    assert ours == {"internal": "true", "retry": "5xx", "for": "10.0.0.1"}
+    assert clients == {"client": "10.0.0.1", "direct": "10.1.2.3"}
+    # Somebody whom nobody vouches for, and somebody who enters here.
+    assert read("203.0.113.7, 10.0.0.1")[0] == {"for": "203.0.113.7, 10.0.0.1"}
+    assert read("")[1]["client"] == "10.1.2.3"
+    at_the_edge = {"use_remote_address": "1", "internal_address_config": "192.168.0.0/16"}
+    assert read("203.0.113.7", **at_the_edge) == (
+        {"external": "10.1.2.3", "for": "203.0.113.7,10.1.2.3"},
+        {"client": "10.1.2.3", "direct": "10.1.2.3"},
+    )
