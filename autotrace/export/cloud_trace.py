@@ -123,10 +123,12 @@ def _attributes(pairs: Iterable[tuple[str, object]]) -> dict[str, Any]:
 
 
 def _value(key: str, value: object) -> dict[str, Any]:
+    if isinstance(value, str):
+        if key not in _NUMBERS or not (value.isascii() and value.isdigit()):
+            return {"stringValue": _text(value, _LONGEST_VALUE)}
+        value = int(value)
     if isinstance(value, bool):
         return {"boolValue": value}
-    if isinstance(value, str) and key in _NUMBERS and value.isascii() and value.isdigit():
-        value = int(value)
     if isinstance(value, int) and value in INT64:
         # 64 bits are text in protobuf's JSON.
         return {"intValue": str(value)}
@@ -144,4 +146,6 @@ def _text(value: str, longest: int) -> dict[str, Any]:
 def _time(nanoseconds: int) -> str:
     """The instant as RFC 3339 has it, which Python's own clock has no digits for."""
     seconds, rest = divmod(nanoseconds, 10**9)
-    return f"{datetime.fromtimestamp(seconds, timezone.utc):%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"
+    # Without the offset at its end.
+    whole = datetime.fromtimestamp(seconds, timezone.utc).isoformat()[:-6]
+    return f"{whole}.{rest:09d}Z"

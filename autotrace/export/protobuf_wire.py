@@ -9,6 +9,8 @@ import struct
 
 _VARINT, _FIXED64, _BYTES = 0, 1, 2
 _64_BITS = 2**64 - 1
+# Keys of fields and most lengths: made once.
+_SHORT = [bytes((value,)) for value in range(128)]
 
 
 def number(field: int, value: int) -> bytes:
@@ -33,6 +35,8 @@ def sized(field: int, value: bytes) -> bytes:
 
 def _varint(value: int) -> bytes:
     """The number in groups of seven bits, the lowest first."""
+    if value < 128:
+        return _SHORT[value]
     groups = bytearray()
     while value > 127:
         groups.append(value & 127 | 128)
