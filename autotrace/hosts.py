@@ -101,10 +101,13 @@ class Hosts:
         if address is not None:
             return not address.is_global
         labels = host.split(".")
-        if labels[-1][:1].isdigit():
+        if labels[-1].isdigit() or labels[-1].startswith("0x"):
             # An address written in a way that only some clients understand.
             return False
-        return len(labels) == 1 or ".svc." in host or host.endswith(_NEVER_PUBLIC)
+        # A Unix socket's path has no host at all.
+        if len(labels) == 1 or "/" in host:
+            return True
+        return ".svc." in host or host.endswith(_NEVER_PUBLIC)
 
 
 def _any(rules: Sequence[Rule], host: str, address: Address | None, port: int | None) -> bool:

@@ -69,6 +69,8 @@ class Outside:
 
 def destination(request: ClientRequest) -> tuple[str, int | None]:
     """Host and port that a request is for, whichever proxy it is sent to."""
+    if request.target.startswith("/"):
+        return request.host, request.port
     scheme, absolute, rest = request.target.partition("://")
     if not absolute or not scheme.isalpha():
         return request.host, request.port

@@ -11,6 +11,7 @@ INSIDE = (
     *("reviews.default.svc", "reviews.default.svc.cluster.local", "reviews.default.svc.my.org"),
     *("printer.local", "ip-10-0-0-1.ec2.internal", "metadata.google.internal.", "a.lan"),
     *("127.0.0.1", "127.9.9.9", "::1", "[::1]", "10.1.2.3", "172.16.0.1", "192.168.1.1"),
+    *("/run/shop.sock", "//authority/run/a.b"),
     *("169.254.169.254", "100.64.0.1", "fd00::1", "fe80::1%eth0", "::ffff:10.0.0.1"),
 )
 OUTSIDE = (

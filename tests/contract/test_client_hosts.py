@@ -6,8 +6,9 @@ import pytest
 from opentelemetry import baggage, context
 
 from tests.contract import agent
+from tests.contract import upstream as upstreams
 from tests.contract.calls import SAMPLED, TRACE, UNSAMPLED, within
-from tests.contract.clients import Client
+from tests.contract.clients import Client, those_that
 from tests.contract.upstream import Arrival, Upstream
 from tests.contract.wire import HOST
 
@@ -84,3 +85,14 @@ def test_a_proxy_is_not_whom_a_request_is_for(client: Client, upstream: Upstream
         within(lambda: client.by_proxy(upstream.url(), "http://stock.example.com/ok"), headers)
     inside, outside = upstream.wait(2)
     assert (inside.values("baggage"), outside.values("baggage")) == (["a=b"], [])
+
+
+@those_that("redirects")
+def test_each_hop_of_a_redirect_is_looked_at(client: Client, upstream: Upstream) -> None:
+    with upstreams.serving() as other:
+        with agent.traced(external_hosts=f"{HOST}:{other.port}"):
+            url = upstream.url(f"/redirect?{other.url()}")
+            within(lambda: client.send(url), {**SAMPLED, "baggage": "a=b"})
+        inside, outside = upstream.one(), other.one()
+    assert (inside.values("baggage"), outside.values("baggage")) == (["a=b"], [])
+    assert inside.span[0] == outside.span[0] == TRACE

@@ -515,3 +515,14 @@ def test_verbose_spans_have_the_instants(client: Client, server: Server, kind: s
         "first_upstream_rx_byte_received",
         "last_upstream_rx_byte_received",
     ]
+
+
+@pytest.mark.parametrize("inbound", [SAMPLED, UNSAMPLED], ids=["sampled", "unsampled"])
+def test_a_host_outside_gets_the_trace_only(
+    client: Client, server: Server, kind: str, inbound: dict[str, str]
+) -> None:
+    headers = {**inbound, "baggage": "user=alice"}
+    with agent.traced(external_hosts="127.0.0.1", internal_hosts="*"):
+        within(lambda: one_call(client, server.target, kind), headers)
+    arrived = dict(server.service.arrivals[0])
+    assert arrived["traceparent"][3:35] == TRACE and "baggage" not in arrived
