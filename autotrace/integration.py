@@ -427,20 +427,13 @@ def routed(
     """
     here = site(name)
 
-    def tell(read: Callable[..., str | None], *args: Any, **kwargs: Any) -> None:
+    def missed(error: BaseException) -> None:
         try:
             call = None if here.off else served_call()
-            if call is not None and call.span is not None:
-                route = read(*args, **kwargs)
-                if route:
-                    tell_route(call.span, route)
-                elif route is not None:
-                    tell_no_route(call.span)
-        except Exception as error:
-            failed(here, error)
-
-    def missed(error: BaseException) -> str | None:
-        return NO_ROUTE if lost(error) else None
+            if call is not None and call.span is not None and lost(error):
+                tell_no_route(call.span)
+        except Exception as fault:
+            failed(here, fault)
 
     def around(original: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(original)
@@ -448,9 +441,18 @@ def routed(
             try:
                 found = original(*args, **kwargs)
             except BaseException as error:
-                tell(missed, error)
+                missed(error)
                 raise
-            tell(read, found, *args, **kwargs)
+            try:
+                call = None if here.off else served_call()
+                if call is not None and call.span is not None:
+                    route = read(found, *args, **kwargs)
+                    if route:
+                        tell_route(call.span, route)
+                    elif route is not None:
+                        tell_no_route(call.span)
+            except Exception as error:
+                failed(here, error)
             return found
 
         return patched
