@@ -197,8 +197,14 @@ MANIFEST: tuple[Row, ...] = (
     ),
     Row("grpc_server", ("grpc._server",), "grpcio>=1.60", "in", "gRPC servers"),
     Row("grpc_aio_server", ("grpc.aio._server",), "grpcio>=1.60", "in", "grpc.aio servers"),
-    Row("grpc_client", ("grpc._channel",), "grpcio>=1.50", "out", "gRPC clients"),
-    Row("grpc_aio_client", ("grpc.aio._call",), "grpcio>=1.50", "out", "grpc.aio clients"),
+    Row("grpc_client", ("grpc._channel",), "grpcio>=1.60", "out", "gRPC clients"),
+    Row(
+        "grpc_aio_client",
+        ("grpc.aio._call", "grpc.aio._channel"),
+        "grpcio>=1.60",
+        "out",
+        "grpc.aio clients",
+    ),
     Row(
         "sanic",
         (

@@ -5,6 +5,7 @@ A call ends with its status, which also comes when it is cancelled or nobody hol
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from functools import partial
 from types import ModuleType
@@ -19,10 +20,17 @@ from autotrace.integrations.grpc_metadata import Metadata
 SITE = integration.site("grpc_aio_client")
 # On a call whose instants are noted.
 _SPAN = "_autotrace_span"
+# The id of a channel's inner half, which is all that a call knows of it -> where it leads; for
+# versions whose inner halves do not say. An entry lives as long as the channel.
+_TARGETS: dict[int, str] = {}
 
 
 def patch(module: ModuleType, patches: Patches) -> None:
-    """Patches how a call is made, of each of the four kinds."""
+    """Patches how a call is made, of each of the four kinds, and a channel where it must be."""
+    if module.__name__.endswith("_channel"):
+        if not hasattr(module.cygrpc.AioChannel, "target"):
+            patches.replace(module.Channel, "__init__", _led)
+        return
     for name in ("UnaryUnaryCall", "UnaryStreamCall", "StreamUnaryCall", "StreamStreamCall"):
         patches.replace(getattr(module, name), "__init__", _init)
     if integration.notes_instants():
@@ -63,6 +71,19 @@ def _init(original: Callable[..., None]) -> Callable[..., None]:
     return __init__
 
 
+def _led(original: Callable[..., None]) -> Callable[..., None]:
+    def __init__(self: Any, target: str, *args: Any, **kwargs: Any) -> None:
+        original(self, target, *args, **kwargs)
+        try:
+            key = id(self._channel)
+            _TARGETS[key] = target
+            weakref.finalize(self, _TARGETS.pop, key, None).atexit = False
+        except Exception as error:
+            integration.failed(SITE, error)
+
+    return __init__
+
+
 def _noting(instant: str, original: Callable[..., Any]) -> Callable[..., Any]:
     """Notes an instant of a call after one of its steps."""
 
@@ -84,9 +105,10 @@ def _request(arguments: tuple[tuple[Any, ...], dict[str, Any]]) -> ClientRequest
     args, kwargs = arguments
     channel = args[5] if len(args) > 5 else kwargs["channel"]
     method = args[6] if len(args) > 6 else kwargs["method"]
-    # Channels of older versions do not say where they lead.
-    target = getattr(channel, "target", b"")
-    return grpc_outbound.request(target.decode(), method.decode())
+    target = (
+        channel.target.decode() if hasattr(channel, "target") else _TARGETS.get(id(channel), "")
+    )
+    return grpc_outbound.request(target, method.decode())
 
 
 def _failed(outbound: Outbound, error: BaseException) -> None:
