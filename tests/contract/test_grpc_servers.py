@@ -236,10 +236,11 @@ def test_metadata_of_responses_is_the_handlers(
 
 def test_a_deadline_that_passes_ends_the_call(call: Call, server: Server, spans: Spans) -> None:
     with pytest.raises(grpc.RpcError) as failed:
-        call("wait", timeout=0.2)
+        # So long that the handler has all that is sent, and waits, on a busy machine too.
+        call("wait", timeout=1)
     assert failed.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     tags = served(spans)["tags"]
-    assert tags["grpc.timeout"].endswith("m") and 0 < int(tags["grpc.timeout"][:-1]) <= 210
+    assert tags["grpc.timeout"].endswith("m") and 0 < int(tags["grpc.timeout"][:-1]) <= 1010
     # Whoever notices first.
     assert tags.get("grpc.status_code") == "4" or tags["response_flags"] == "DC"
     assert tags["error"] == "true"
