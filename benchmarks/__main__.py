@@ -71,7 +71,7 @@ def main(arguments: list[str] | None = None) -> int:
         elif options.name == "leaks":
             from benchmarks import leaks
 
-            print(leaks.measure(port, options.requests or 100_000))
+            print(leaks.measure(port, options.requests or 100_000, options.only))
         else:
             _requests(options, port)
     return 0

@@ -29,12 +29,16 @@ LOADS = (
 )
 
 
-def measure(port: int, requests: int) -> str:
-    """The table; views call a server on this port, and spans are sent to it."""
+def measure(port: int, requests: int, only: str = "") -> str:
+    """The table; views call a server on this port, and spans are sent to it.
+
+    `only`: the rows whose framework and client end so, with a space between.
+    """
     agents = NOTHING, variants.exporting(port), variants.exporting_few(port)
     lines = [
         _line(framework, client, agent, port, requests)
         for framework, client in LOADS
+        if f"{framework} {client}".endswith(only)
         for agent in agents
     ]
     heads = ("framework", "calls by", "agent", "warm MB", "end MB", "added", "budget", "")
