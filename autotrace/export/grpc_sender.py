@@ -17,6 +17,7 @@ from opentelemetry.context.context import Context
 
 from autotrace import __version__
 from autotrace.context import CURRENT
+from autotrace.export import fork
 from autotrace.export.real_thread import in_real_thread
 from autotrace.export.receiver import NEVER
 from autotrace.export.retry_info import asked_delay
@@ -32,6 +33,7 @@ OPTIONS = (
     ("grpc.max_reconnect_backoff_ms", 5000),
     ("grpc.primary_user_agent", f"autotrace/{__version__}"),
 )
+CUT = "nothing: the process was forked during a call, after which gRPC cannot be used"
 _LONGEST_REASON = 200
 
 
@@ -66,12 +68,15 @@ class GrpcSender:
         self._ca_file = ca_file
         self._compression = grpc.Compression.Gzip if compress else grpc.Compression.NoCompression
         self._channel: Any = None
+        self._uncut = fork.uncut()
 
     def unary(self, method: str, message: bytes, seconds: float) -> GrpcAnswer:
         """Sends one message, within the seconds and the configured time-out."""
         left = min(seconds, self._timeout)
         if left <= 0:
             return GrpcAnswer(DEADLINE_EXCEEDED, problem="timed out")
+        if fork.cut:
+            return GrpcAnswer(UNKNOWN, problem=CUT)
         call = partial(self._answered, method, message, left)
         # A limit means that the program ends: no thread can be started any more, and nobody else
         # is held up.
@@ -87,7 +92,8 @@ class GrpcSender:
         before = CURRENT.get()
         CURRENT.set(SUPPRESSED)
         try:
-            return GrpcAnswer(OK, self._call(method, message, seconds))
+            with self._uncut:
+                return GrpcAnswer(OK, self._call(method, message, seconds))
         except grpc.RpcError as error:
             return _failure(error)
         except (OSError, ValueError, TypeError) as error:
