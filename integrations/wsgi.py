@@ -125,7 +125,7 @@ def entry(method: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[byte
 
     def __call__(self: object, *args: Any, **kwargs: Any) -> Iterable[bytes]:
         if len(args) == 2 and not kwargs:
-            return call(method.__get__(self), *args, True)
+            return call(method.__get__(self), args[0], args[1], True)
         return method(self, *args, **kwargs)
 
     return __call__
