@@ -201,6 +201,7 @@ class Outbound:
         "confined",
         "initials",
         "known",
+        "lines",
         "on_wire",
         "owned_above",
         "pairs",
@@ -223,6 +224,9 @@ class Outbound:
         self.known = known
         # How lines begin that may be one of our headers.
         self.initials = initials
+        # These headers as HTTP/1.1 has them, once they were written: all calls that a call which is
+        # not recorded makes send the same.
+        self.lines: bytes | None = None
         self.on_wire = span is None
         self.owned_above = False
         # Whether there may be something in it that not every host is told.

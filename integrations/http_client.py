@@ -108,10 +108,11 @@ def _put_headers(buffer: list[bytes], outbound: Outbound) -> None:
         if suspects:
             outbound = outbound.beside([_pair(line) for line in suspects])
             buffer[1:] = [line for line in buffer[1:] if not outbound.replaces(_pair(line)[0])]
-    pairs = outbound.pairs
-    if pairs:
+    if outbound.pairs:
         # One entry for all: lines are joined by their ends anyway.
-        buffer.append("\r\n".join(map(": ".join, pairs)).encode("latin-1"))
+        if outbound.lines is None:
+            outbound.lines = "\r\n".join(map(": ".join, outbound.pairs)).encode("latin-1")
+        buffer.append(outbound.lines)
 
 
 def _pair(line: bytes) -> tuple[str, str]:
