@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,16 +10,6 @@ import pytest
 
 from tests.process import programs
 from tests.process.processes import LAUNCHER, Done, Run, clean_environ
-
-
-@pytest.fixture(scope="session", autouse=True)
-def interruptible() -> None:
-    """Programs can be interrupted also where the tests run in the background of a script.
-
-    SIGINT is ignored there, and whatever is started inherits that.
-    """
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
