@@ -9,6 +9,7 @@ import pytest
 
 from autotrace.config import Config, load
 from autotrace.config.file import read
+from autotrace.envoy_config import dynatrace_metadata
 
 pytest.importorskip("yaml")
 
@@ -598,6 +599,27 @@ def test_of_resource_detectors_the_later_wins(
     text = tracer("OpenTelemetryConfig", f"resource_detectors: [{entries}]")
     found, _ = understood(tmp_path, text, OTEL_RESOURCE_ATTRIBUTES="a=env,c=3")
     assert found["resource_attributes"] == expected
+
+
+def test_dynatraces_files_say_what_the_process_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [tmp_path / name for name in ("pointer", "pointed", "process", "host")]
+    files[0].write_text(f"{files[1]}\n")
+    files[1].write_text("dt.entity.process_group=PG-1\nnothing\na=b=c\n")
+    files[2].write_text("dt.entity.host=old\n")
+    files[3].write_text("dt.entity.host=HOST-1\n")
+    monkeypatch.setattr(dynatrace_metadata, "POINTER", str(files[0]))
+    missing = str(tmp_path / "missing")
+    monkeypatch.setattr(dynatrace_metadata, "FILES", (*map(str, files[2:]), missing))
+    text = tracer(
+        "OpenTelemetryConfig",
+        "resource_detectors: [{name: envoy.tracers.opentelemetry.resource_detectors.dynatrace}]",
+    )
+    assert understood(tmp_path, text)[0]["resource_attributes"] == {
+        "dt.entity.process_group": "PG-1",
+        "dt.entity.host": "HOST-1",
+    }
 
 
 @pytest.mark.parametrize("name", ["envoy.zipkin", "envoy.tracers.zipkin"])

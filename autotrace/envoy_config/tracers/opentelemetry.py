@@ -5,6 +5,7 @@ https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/trace/v3/opentelemetry
 
 from __future__ import annotations
 
+from autotrace.envoy_config import dynatrace_metadata
 from autotrace.envoy_config.clusters import Clusters
 from autotrace.envoy_config.extension import Extension, extension
 from autotrace.envoy_config.message import Message, as_dict, fields, items
@@ -85,8 +86,17 @@ def _detectors(node: Node, reading: Reading) -> None:
             found |= _attributes(place, reading)
         elif kind == "environment":
             found |= _of_environment(reading.environ.get("OTEL_RESOURCE_ATTRIBUTES", ""))
+        elif kind == "dynatrace":
+            told = dynatrace_metadata.attributes()
+            if told:
+                place = place or detector
+                found |= told
+            else:
+                reading.ignore(detector, "there is no file of Dynatrace's that says anything")
         else:
-            reading.ignore(detector, "only static_config and environment mean something here")
+            reading.ignore(
+                detector, "only static_config, environment and dynatrace mean something here"
+            )
     if place:  # without it, the variable is read anyway
         reading.set("resource_attributes", found, place)
 
