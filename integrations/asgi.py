@@ -229,6 +229,14 @@ def _request(scope: Scope) -> ServerRequest:
     return made
 
 
+def _readable(message: Message) -> Message:
+    """The message, with headers that are still there when we have read them."""
+    headers = message.get("headers", ())
+    if type(headers) is list or type(headers) is tuple:
+        return message
+    return {**message, "headers": list(headers)}
+
+
 class _Aside:
     """A context for an application that is no call of its own."""
 
@@ -334,6 +342,7 @@ class _Exchange:
         if self._ended:
             return await self._send(message)
         try:
+            message = _readable(message)
             message = self._heard(message)
         except Exception as error:
             integration.failed(SITE, error)

@@ -304,6 +304,17 @@ def test_messages_are_handed_on_as_they_are(spans: Spans) -> None:
     assert [a is b for a, b in zip(sent, messages, strict=False)] == [True, True]
 
 
+@pytest.mark.parametrize(
+    "message", [START, {"type": "http.response.trailers", "headers": [(b"a", b"b")]}]
+)
+def test_headers_that_can_be_read_but_once_are_sent(message: Any, spans: Spans) -> None:
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        await send({**message, "headers": iter(message["headers"])})
+
+    (sent,) = served(application)
+    assert list(sent["headers"]) == [(b"a", b"b")]
+
+
 @pytest.mark.parametrize("headers", [SAMPLED, UNSAMPLED])
 def test_the_response_tells_the_request_id_where_it_shall(headers: dict[str, str]) -> None:
     named = {**headers, "x-request-id": "id-1"}
