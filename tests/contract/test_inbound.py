@@ -16,7 +16,8 @@ import autotrace
 from autotrace.context import CURRENT
 from tests.contract import agent
 from tests.contract.agent import Spans, facts
-from tests.contract.calls import PARENT, SAMPLED, TRACE, UNSAMPLED, within
+from tests.contract.application import Environ
+from tests.contract.calls import PARENT, SAMPLED, TRACE, UNSAMPLED, environ_of, served, within
 from tests.contract.servers import ROOT
 
 REQUEST_ID = "f47ac10b-58cc-4372-a567-0e02b2c3d479"
@@ -248,3 +249,19 @@ def test_it_stays_in_a_program_that_runs_without_the_agent(
         timeout=60,
     )
     assert (done.stdout, done.stderr) == (answer, "")
+
+
+def test_the_status_of_grpc_is_in_the_headers(spans: Spans) -> None:
+    """As of what a browser asks, which is no gRPC to Envoy, and of what fails at once."""
+    sent = [("Grpc-Status", "13"), ("Grpc-Message", "no"), ("Grpc-Status", "0")]
+
+    def application(environ: Environ, start_response: Any) -> list[bytes]:
+        start_response("200 OK", sent)
+        return []
+
+    environ = environ_of()
+    environ["CONTENT_TYPE"] = "application/grpc-web"
+    served(application, environ)
+    tags = spans.one()["tags"]
+    assert (tags["grpc.status_code"], tags["grpc.message"], tags["error"]) == ("13", "no", "true")
+    assert "grpc.path" not in tags
