@@ -1,7 +1,7 @@
 """W3C Trace Context and B3 in several headers, which come out of most meshes together.
 
-One proxy has written both. Where they say the same in so many words, reading them at once takes
-half of what each of them takes, and leaves nothing to be read.
+One proxy has written both. Where they say the same in so many words, both together cost no more to
+read than one of them.
 """
 
 from __future__ import annotations
