@@ -20,7 +20,6 @@ EVERYBODY = (
     "core:Core.outbound",
     "core:Core._asked",
     "core:Core._below_ours",
-    "core:Core._decide",
     "core:Core._headers",
     "core:Core._join",
     "core:Core._record",
@@ -37,11 +36,12 @@ EVERYBODY = (
     "span:Span.__init__",
     "span:Span.end",
 )
-SERVERS_ONLY = ("call:Inbound.raised", "sampling:Sampler.follow")
+SERVERS_ONLY = ("call:Inbound.raised", "core:Core._follow_usual")
 CLIENTS_ONLY = (
     "call:Inbound.passive",
     "call:Outbound.failed",
     "call:generate",
+    "core:Core._decide",
     "core:Core._root",
     "integration:classify",
     "integration:is_signed",

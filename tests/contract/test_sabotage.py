@@ -104,17 +104,19 @@ def test_a_server_serves_on(
 def everything(client: Client, upstream: Upstream, refused: int) -> list[object]:
     """What a program sees of its calls, and what of it arrives."""
     upstream.clear()
-    upstream.release.set()
     mine = {"X-Mine": "1", "X-Request-Id": "mine", "Authorization": "Basic Og=="}
 
     def opened() -> bytes:
         if not client.opens:
+            upstream.release.set()
             return client.send(upstream.url("/stream")).body
         response = client.open(upstream.url("/stream"))
         try:
+            # The rest of it comes once its head is there, or it would be over with that.
             return response.read(5)
         finally:
             response.close()
+            upstream.release.set()
 
     seen: list[object] = [
         told(lambda: client.send(upstream.url(), mine)),
