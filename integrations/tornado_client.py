@@ -6,6 +6,7 @@ code which asked for it. The synchronous client runs this one.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
@@ -106,9 +107,14 @@ def with_ours(
         lines = "\n".join(lines_of(headers))
         if integration.is_signed(f"{target}\n{lines}".lower()):
             return headers
+    httputil = sys.modules["tornado.httputil"]
     own = [(name.lower(), value) for name, value in headers.get_all()]
     outbound = outbound.beside([*own, *others])
-    sent = headers.copy()
+    try:
+        sent = headers.copy()
+    except httputil.HTTPInputError:
+        # Not to be sent, as Tornado is about to tell the program.
+        return headers
     for name in list(sent):
         if outbound.replaces(name.lower()):
             del sent[name]
