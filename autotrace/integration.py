@@ -708,7 +708,7 @@ def _begin(
     telling: _Telling | None = None
     try:
         args, kwargs = arguments
-        telling = _Telling(here, tell(*args, **kwargs))
+        telling = _Telling(here, tell, arguments)
         call = telling.call = outbound(_Telling.request, telling)
         if call is None:
             return None, arguments
@@ -729,16 +729,23 @@ def _begin(
 class _Telling:
     """A story while the function that it stands around runs."""
 
-    __slots__ = ("_connection", "_here", "_steps", "call")
+    __slots__ = ("_arguments", "_connection", "_here", "_steps", "_tell", "call")
 
-    def __init__(self, here: guard.Site, steps: Generator[Any, Any, None]) -> None:
+    _steps: Generator[Any, Any, None]
+
+    def __init__(self, here: guard.Site, tell: Story, arguments: Arguments) -> None:
         self._here = here
-        self._steps = steps
+        # It begins only where somebody wants to know.
+        self._tell = tell
+        self._arguments = arguments
         self._connection: Any = None
         self.call: Outbound | None = None
 
     def request(self) -> ClientRequest:
         """What is asked for, where somebody wants to know."""
+        args, kwargs = self._arguments
+        self._arguments = ((), {})
+        self._steps = self._tell(*args, **kwargs)
         said = next(self._steps)
         assert isinstance(said, Exchange), "a story says first what is asked for"
         self._connection = said.connection

@@ -7,7 +7,7 @@ response, and ends with that one's body. A handshake of a websocket is an exchan
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable
 from contextvars import ContextVar
 from types import ModuleType
 from typing import Any
@@ -18,7 +18,7 @@ from autotrace.integration import Outbound, Patches
 
 SITE = integration.site("aiohttp_client")
 EXCHANGE = integration.EXCHANGE
-# On a request: the names of the headers that were put on it.
+# On a request: the headers that were put on it.
 _PUT = "_autotrace_put"
 
 _SCHEMES = {"ws": "http", "wss": "https"}
@@ -143,7 +143,7 @@ def _sending(request: Any, connection: Any) -> Outbound | None:
     return outbound
 
 
-def _put_headers(headers: MutableMapping[str, str], request: Any, outbound: Outbound) -> None:
+def _put_headers(headers: Any, request: Any, outbound: Outbound) -> None:
     """Headers are this one request's own: aiohttp has copied the caller's and the session's."""
     url = request.url
     if "Authorization" in headers or url.raw_query_string:
@@ -152,14 +152,16 @@ def _put_headers(headers: MutableMapping[str, str], request: Any, outbound: Outb
         if integration.is_signed("\n".join(lines).lower()):
             return
     # A middleware may send a request once more, with our headers on it.
-    for name in getattr(request, _PUT, ()):
+    for name, _ in getattr(request, _PUT, ()):
         headers.pop(name, None)
-    outbound = outbound.beside([(name.lower(), value) for name, value in headers.items()])
-    for name in [name for name in headers if outbound.replaces(name.lower())]:
-        headers.pop(name, None)
-    for name, value in outbound.pairs:
-        headers[name] = value
-    setattr(request, _PUT, [name for name, _ in outbound.pairs])
+    keys = headers.keys()
+    # The view itself compares them in any case.
+    if not (keys.isdisjoint(outbound.replaced) and keys.isdisjoint(dict(outbound.pairs))):
+        outbound = outbound.beside([(name.lower(), value) for name, value in headers.items()])
+        for name in [name for name in headers if outbound.replaces(name.lower())]:
+            headers.pop(name, None)
+    headers.extend(outbound.pairs)
+    setattr(request, _PUT, outbound.pairs)
 
 
 def _start(original: Callable[..., Any]) -> Callable[..., Any]:
