@@ -12,9 +12,8 @@ from autotrace.config import Config
 from autotrace.headers import NO_HEADERS, Known
 from autotrace.propagation import NOWHERE, acceptable
 from autotrace.provider import b3_single, zipkin
-from autotrace.provider.kind import span_kind
 from autotrace.provider.zipkin import Options
-from autotrace.span import CLIENT, SERVER
+from autotrace.span import CLIENT, SERVER, span_kind
 from tests.propagation_spans import known
 
 TRACE = "463ac35c9f6413ad"
