@@ -60,7 +60,9 @@ async def call(
         return await application(scope, receive, send)
     if not isinstance(entered, Context):
         return await entered.serve(application, scope, receive, send)
-    _make_current(entered)
+    # By this name the lines about an error find it in its traceback.
+    context = entered
+    _make_current(context)
     try:
         return await application(scope, receive, send)
     finally:
@@ -310,7 +312,9 @@ class _Exchange:
     ) -> Any:
         """Calls the application with what stands between it and the server."""
         before = _current()
-        _make_current(self._context)
+        # By this name the lines about an error find it in its traceback.
+        context = self._context
+        _make_current(context)
         try:
             result = await application(scope, self.receive, self.send)
         except BaseException as error:
@@ -435,7 +439,9 @@ class _Exchange:
         try:
             flags: tuple[str, ...] = ()
             if self._gone or (self._has_left is not None and self._has_left()):
-                flags = (CLIENT_GONE,)
+                # The head is all that an answer to HEAD has, and then the client may leave.
+                answered = self._bodiless and self._status
+                flags = () if answered else (CLIENT_GONE,)
             elif not self._complete:
                 if self._status and (self._answering or self._eager):
                     flags = (CONNECTION_TERMINATION,)

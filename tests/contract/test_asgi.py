@@ -191,6 +191,16 @@ def test_a_client_that_leaves_is_flagged_where_the_application_is_told(spans: Sp
     assert outcome(spans.one()) == ("200", "DC", "6", "")
 
 
+def test_a_head_is_all_that_a_client_waits_for(spans: Spans) -> None:
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        await send(START)
+        await send({"type": "http.response.body", "body": b"so far", "more_body": True})
+        assert await receive() == DISCONNECT
+
+    served(application, scope_of(method="HEAD"), arriving=[DISCONNECT])
+    assert outcome(spans.one()) == ("200", "-", "0", "")
+
+
 def test_the_disconnect_that_ends_every_request_is_no_departure(spans: Spans) -> None:
     async def application(scope: Any, receive: Any, send: Any) -> None:
         await hello(scope, receive, send)
