@@ -247,7 +247,12 @@ def entered_raw(
         return None
     if core.names.raw_first.isdisjoint(map(FIRST, pairs)):
         if not core.looks and not core.asks_all:
-            return _bare(core, current)
+            # As `_bare` does, without the steps of a call.
+            call = core.inbound(NO_HEADERS)
+            if call is None or call.span is not None:
+                return call
+            made: dict[str, object] = {CALL: call, SPAN: call}
+            return Context({**current, **made} if current else made)
         known = NO_HEADERS
     else:
         known = capture_bytes(pairs, core.names)
