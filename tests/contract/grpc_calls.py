@@ -16,6 +16,7 @@ from typing import Any
 import grpc
 import grpc.aio
 
+from autotrace import integration
 from autotrace.context import CURRENT, Context
 from tests.contract.agent import PATIENCE
 
@@ -190,25 +191,33 @@ class Client:
         self.name = name
         self.blocking = name == "grpc"
         self.loop = loop
-        self._channels: dict[str, Any] = {}
-        self._callables: dict[tuple[str, str], Any] = {}
+        self._channels: dict[tuple[str, bool], Any] = {}
+        self._callables: dict[tuple[str, bool, str], Any] = {}
 
     def channel(self, target: str) -> Any:
-        """The channel to a target, made once."""
-        if target not in self._channels:
+        """The channel to a target, made once, before there is an agent if that comes first."""
+        key = target, self._is_seen()
+        if key not in self._channels:
             if self.blocking:
-                self._channels[target] = grpc.insecure_channel(target)
+                self._channels[key] = grpc.insecure_channel(target)
+            elif threading.current_thread() is self.loop.thread:
+                self._channels[key] = grpc.aio.insecure_channel(target)
             else:
 
                 async def made() -> Any:
                     return grpc.aio.insecure_channel(target)
 
-                self._channels[target] = self.loop.run(made())
-        return self._channels[target]
+                self._channels[key] = self.loop.run(made())
+        return self._channels[key]
+
+    def _is_seen(self) -> bool:
+        """Whether there is an agent, where a channel leads somewhere only if one saw it made."""
+        told = self.blocking or hasattr(grpc.aio._channel.cygrpc.AioChannel, "target")
+        return not told and integration._core is not None
 
     def callable(self, target: str, kind: str) -> Any:
         """The callable of a method, made once."""
-        key = target, kind
+        key = target, self._is_seen(), kind
         if key not in self._callables:
             self._callables[key] = getattr(self.channel(target), kind)(SERVICE + kind)
         return self._callables[key]

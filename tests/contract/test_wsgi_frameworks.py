@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from typing import Any, cast
 
 import bottle
@@ -188,7 +190,8 @@ def test_falcon_sees_headers_that_can_be_read_but_once(settings: dict[str, str])
 
     app = falcon.asgi.App()
     app.add_route("/echo", Echo())
-    with agent.traced(tags="otel", **settings) as spans:
+    with agent.traced(tags="otel", **settings) as spans, closing(asyncio.new_event_loop()) as loop:
+        asyncio.set_event_loop(loop)  # which Falcon 3 takes from the thread
         client = falcon.testing.TestClient(app)
         assert client.simulate_get("/echo", headers={"X-Mine": "1"}).text == "1"
         routes = [span["tags"]["http.route"] for span in spans.records()]
