@@ -40,7 +40,9 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 def otlp(collector: Collector) -> HttpReceiver:
     """The receiver as a configuration opens it."""
-    return open_otlp(Config(otlp_endpoint=f"{collector.url}/v1/traces"), RESOURCE)
+    opened = open_otlp(Config(otlp_endpoint=f"{collector.url}/v1/traces"), RESOURCE)
+    assert isinstance(opened, HttpReceiver)
+    return opened
 
 
 def zipkin(collector: Collector) -> HttpReceiver:

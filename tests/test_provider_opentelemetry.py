@@ -12,8 +12,9 @@ from autotrace.config import Config
 from autotrace.headers import NO_HEADERS, Known, Repeated
 from autotrace.propagation import acceptable
 from autotrace.provider import opentelemetry
+from autotrace.provider.asked import Sampler
 from autotrace.provider.opentelemetry import Options
-from autotrace.provider.samplers import Sampler, TraceIdRatioBased, always_on
+from autotrace.provider.samplers import TraceIdRatioBased, always_on
 from autotrace.span import CLIENT, ERROR, SERVER, UNSET
 from tests.propagation_spans import Outgoing, known
 
