@@ -6,22 +6,21 @@ It forwards what it has decoded to a collector of the test, in its own encoding.
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from threading import Event
 from typing import Any, NamedTuple
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tests.export_server import Collector, collecting
+from tests.listening import free_port, wait_until_listening
 
-TRIES = 400
+PATIENCE = 20  # seconds
 
 
 class Rotel(NamedTuple):
@@ -49,7 +48,7 @@ class Rotel(NamedTuple):
 def running_rotel(folder: Path) -> Iterator[Rotel]:
     """Starts it on free loopback ports, with its files in the folder."""
     with collecting() as copies:
-        grpc, http = _free_port(), _free_port()
+        grpc, http = free_port(), free_port()
         arguments = {
             "--otlp-grpc-endpoint": f"127.0.0.1:{grpc}",
             "--otlp-http-endpoint": f"127.0.0.1:{http}",
@@ -70,7 +69,7 @@ def running_rotel(folder: Path) -> Iterator[Rotel]:
                 stderr=subprocess.STDOUT,
             )
         try:
-            _wait_for(process, http, log)
+            wait_until_listening("rotel", process, http, log, PATIENCE)
             yield Rotel(f"http://127.0.0.1:{http}", f"http://127.0.0.1:{grpc}", copies)
         finally:
             process.terminate()
@@ -91,23 +90,3 @@ def _binary() -> Path:
 def _environment() -> dict[str, str]:
     """Its binary wants the shared library of the Python that its wheel was made for."""
     return {**os.environ, "LD_LIBRARY_PATH": str(sysconfig.get_config_var("LIBDIR"))}
-
-
-def _free_port() -> int:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port: int = unused.getsockname()[1]
-        return port
-
-
-def _wait_for(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    never = Event()
-    for _ in range(TRIES):
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            assert process.poll() is None, f"rotel has ended: {log.read_text()}"
-            never.wait(0.05)
-        else:
-            return
-    pytest.fail(f"rotel does not listen: {log.read_text()}")

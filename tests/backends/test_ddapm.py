@@ -9,11 +9,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
-from threading import Event as Never
 from typing import Any
 from urllib.request import urlopen
 
@@ -33,9 +30,10 @@ from tests.export_spans import (
     make_span,
     numbered,
 )
+from tests.listening import free_port, wait_until_listening
 
 PROGRAM = "ddapm-test-agent"
-TRIES = 400
+PATIENCE = 20  # seconds
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +42,7 @@ def agent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     found = shutil.which(PROGRAM)
     if found is None:
         pytest.skip(f"{PROGRAM} is not on the path: no agent of Datadog's was asked")
-    ports = {name: _free_port() for name in ("port", "otlp-http-port", "otlp-grpc-port")}
+    ports = {name: free_port() for name in ("port", "otlp-http-port", "otlp-grpc-port")}
     words = [word for name, port in ports.items() for word in (f"--{name}", str(port))]
     folder = tmp_path_factory.mktemp("ddapm")
     with (folder / "log").open("wb") as log:
@@ -56,31 +54,11 @@ def agent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             stderr=subprocess.STDOUT,
         )
     try:
-        _wait_for(process, ports["port"], folder / "log")
+        wait_until_listening(PROGRAM, process, ports["port"], folder / "log", PATIENCE)
         yield f"http://127.0.0.1:{ports['port']}"
     finally:
         process.terminate()
         process.wait(20)
-
-
-def _free_port() -> int:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port: int = unused.getsockname()[1]
-        return port
-
-
-def _wait_for(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    never = Never()
-    for _ in range(TRIES):
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            assert process.poll() is None, f"{PROGRAM} has ended: {log.read_text()}"
-            never.wait(0.05)
-        else:
-            return
-    pytest.fail(f"{PROGRAM} does not listen: {log.read_text()}")
 
 
 def read(agent: str, path: str) -> Any:

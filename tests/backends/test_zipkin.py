@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +21,7 @@ from autotrace.export.zipkin import encode
 from autotrace.span import CLIENT, INTERNAL, Event, Link, Span
 from tests.export_server import collecting
 from tests.export_spans import PARENT_ID, RESOURCE, SERVER_TAGS, START, TRACE_ID, make_span
+from tests.listening import free_port, wait_until_listening
 from tests.zipkin_validator import Refused, answer, spans
 
 SPAN = {"traceId": "0000000000000001", "id": "0000000000000001"}
@@ -168,9 +167,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     jar = os.environ.get("ZIPKIN_JAR")
     if not jar:
         pytest.skip("ZIPKIN_JAR is not set: no real Zipkin server was asked (needs Java 17)")
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port = unused.getsockname()[1]
+    port = free_port()
     log = tmp_path_factory.mktemp("zipkin") / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -179,24 +176,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             stderr=subprocess.STDOUT,
         )
     try:
-        _wait_for(process, port, log)
+        wait_until_listening("Zipkin", process, port, log, 60)
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
         process.wait(30)
-
-
-def _wait_for(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    never = threading.Event()
-    for _ in range(600):
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            assert process.poll() is None, f"Zipkin has ended: {log.read_text()}"
-            never.wait(0.1)
-        else:
-            return
-    pytest.fail(f"Zipkin does not listen: {log.read_text()}")
 
 
 def test_the_real_server_reads_what_we_sent(server: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.listening import free_port
 from tests.process.programs import PATIENCE, Program
 
 _ELSEWHERE = ("/usr/lib/rabbitmq/bin", *map(str, Path("/usr/lib/postgresql").glob("*/bin")))
@@ -81,7 +81,7 @@ def postgresql(folder: Path) -> Iterator[str]:
 def rabbitmq(folder: Path) -> Iterator[str]:
     """The URL of a RabbitMQ whose node nobody else can reach."""
     server = _command("rabbitmq-server", "rabbitmq-server")
-    port, distribution, names = _free_port(), _free_port(), str(_free_port())
+    port, distribution, names = free_port(), free_port(), str(free_port())
     variables = {
         "HOME": str(folder),
         "RABBITMQ_NODENAME": f"shop{port}@localhost",
@@ -102,10 +102,3 @@ def rabbitmq(folder: Path) -> Iterator[str]:
     finally:
         # It starts a service of names for Erlang, which would stay.
         subprocess.run(["epmd", "-port", names, "-kill"], capture_output=True, timeout=PATIENCE)
-
-
-def _free_port() -> int:
-    # It takes no port 0, so that this one can be lost to somebody until it is taken.
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port

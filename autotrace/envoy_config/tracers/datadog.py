@@ -8,8 +8,7 @@ from __future__ import annotations
 from autotrace.envoy_config import reasons
 from autotrace.envoy_config.clusters import Clusters
 from autotrace.envoy_config.message import Message, fields
-from autotrace.envoy_config.reading import no_address
-from autotrace.envoy_config.tracers.receiver import send_to
+from autotrace.envoy_config.tracers.receiver import collector_cluster, send_to
 from autotrace.envoy_config.values import take, text
 
 TYPE_CHECKING = False
@@ -31,13 +30,7 @@ def read(node: Node, clusters: Clusters, reading: Reading) -> None:
     """Take the settings of a DatadogConfig."""
     given = fields(node, CONFIG, reading)
     reading.set("provider", "datadog", node)
-    cluster = given.get("collector_cluster")
     send_to("datadog", node, reading)
-    if cluster is None:
-        no_address(node, "no collector_cluster", "datadog_endpoint", reading)
-    else:
-        base = clusters.base(cluster, reading, "datadog_endpoint")
-        if base:
-            reading.set("datadog_endpoint", base, cluster)
+    collector_cluster(node, given, "datadog", clusters, reading)
     # Envoy's own name for itself, `envoy`, would be wrong of a program.
     take(reading, given, "service_name", text)

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from autotrace.envoy_config.clusters import Clusters
 from autotrace.envoy_config.message import Message, fields, has, items
-from autotrace.envoy_config.reading import no_address
-from autotrace.envoy_config.tracers.receiver import send_to
+from autotrace.envoy_config.tracers.receiver import collector_cluster, send_to
 from autotrace.envoy_config.values import choice, data, take, text
 
 TYPE_CHECKING = False
@@ -27,14 +26,8 @@ def read(node: Node, clusters: Clusters, reading: Reading) -> None:
     """Take the settings of a LightstepConfig."""
     given = fields(node, CONFIG, reading)
     reading.set("provider", "lightstep", node)
-    cluster = given.get("collector_cluster")
     send_to("lightstep", node, reading)
-    if cluster is None:
-        no_address(node, "no collector_cluster", "lightstep_endpoint", reading)
-    else:
-        base = clusters.base(cluster, reading, "lightstep_endpoint")
-        if base:
-            reading.set("lightstep_endpoint", base, cluster)
+    collector_cluster(node, given, "lightstep", clusters, reading)
     token = given.get("access_token")
     if token is not None:
         setting = "lightstep_token_file" if has(token, "filename") else "lightstep_token"

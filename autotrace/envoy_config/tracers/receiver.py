@@ -103,6 +103,20 @@ def _http_uri(node: Node, exporter: str, clusters: Clusters, reading: Reading) -
         take_timeout(given["timeout"], exporter, reading)
 
 
+def collector_cluster(
+    node: Node, given: dict[str, Node], exporter: str, clusters: Clusters, reading: Reading
+) -> None:
+    """Take the address of the cluster that a tracer names as its collector."""
+    setting = f"{exporter}_endpoint"
+    cluster = given.get("collector_cluster")
+    if cluster is None:
+        no_address(node, "no collector_cluster", setting, reading)
+        return
+    base = clusters.base(cluster, reading, setting)
+    if base:
+        reading.set(setting, base, cluster)
+
+
 def grpc_service(node: Node, exporter: str, clusters: Clusters, reading: Reading) -> None:
     """Take address, metadata and timeout of a GrpcService for an exporter."""
     given = fields(node, GRPC_SERVICE, reading)
