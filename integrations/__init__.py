@@ -159,7 +159,7 @@ MANIFEST: tuple[Row, ...] = (
         "in",
         "FastAPI: entry and route",
     ),
-    Row("quart", ("quart.app", "quart.ctx"), "quart>=0.18,<0.23", "in", "Quart: entry and route"),
+    Row("quart", ("quart.app", "quart.ctx"), "quart>=0.18", "in", "Quart: entry and route"),
     Row(
         "litestar",
         (

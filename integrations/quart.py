@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from operator import attrgetter
 from types import ModuleType
 from typing import Any
 
@@ -19,16 +22,21 @@ def patch(module: ModuleType, patches: Patches) -> None:
         raised = integration.raising("quart", _error)
         patches.replace(module.Quart, "handle_exception", raised)
     else:
-        matching = module._BaseRequestWebsocketContext
-        patches.replace(matching, "match_request", integration.routed("quart", _rule))
+        # 0.23 has a single class of contexts, and another name for what they are of.
+        merged = not hasattr(module, "_BaseRequestWebsocketContext")
+        matching = module.AppContext if merged else module._BaseRequestWebsocketContext
+        read = partial(_rule, attrgetter("_request_websocket" if merged else "request_websocket"))
+        patches.replace(matching, "match_request", integration.routed("quart", read))
 
 
-def _error(app: object, error: BaseException) -> BaseException:
+def _error(app: object, *arguments: Any) -> BaseException:
+    # The last one, from 0.23 on after the context.
+    error: BaseException = arguments[-1]
     return error
 
 
-def _rule(found: None, context: Any) -> str | None:
-    request = context.request_websocket
+def _rule(of: Callable[[Any], Any], found: None, context: Any) -> str | None:
+    request = of(context)
     if request.url_rule is not None:
         rule: str = request.url_rule.rule
         return rule

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -25,7 +24,7 @@ from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.wsgi import WSGIHandler
 from pyramid.config import Configurator
 
-from tests.contract import agent, calls, test_asgi
+from tests.contract import agent, calls, test_starlette
 from tests.contract.application import Application, application
 from tests.contract.servers import launched
 from tests.contract.wsgi_frameworks import Urls, configure_django, expose
@@ -50,20 +49,7 @@ def by_asgi(app: Any) -> Ask:
     """Asks an application of ASGI by hand."""
 
     def ask(path: str) -> None:
-        scope = test_asgi.scope_of(path=path, raw_path=path.encode())
-
-        arriving = iter((test_asgi.REQUEST,))
-
-        async def receive() -> dict[str, Any]:
-            for message in arriving:
-                return message
-            # The client stays until it has its answer.
-            await asyncio.Event().wait()
-            raise AssertionError
-
-        async def send(message: Any) -> None: ...
-
-        asyncio.run(app(scope, receive, send))
+        test_starlette.get(app, path)
 
     return ask
 

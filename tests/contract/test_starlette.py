@@ -40,13 +40,19 @@ def asked(app: Any, scope: dict[str, Any]) -> bytes:
     if scope["type"] == "websocket":
         arriving = [{"type": "websocket.connect"}]
 
+    over = asyncio.Event()
+
     async def receive() -> Any:
-        if not arriving:
-            await asyncio.Event().wait()
-        return arriving.pop()
+        if arriving:
+            return arriving.pop()
+        # Quart waits for it.
+        await over.wait()
+        return {"type": "http.disconnect"}
 
     async def send(message: Any) -> None:
         sent.append(message.get("body", b""))
+        if message["type"] == "http.response.body" and not message.get("more_body"):
+            over.set()
 
     asyncio.run(app(scope, receive, send))
     return b"".join(sent)
