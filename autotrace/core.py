@@ -82,7 +82,7 @@ class Core(Deciding, Sending):
         Sending.__init__(self, config, self._outbound_routes, self.names, tracer)
         self.response_names = response_headers.names(self._wanted)
         self.response_names_raw = frozenset([name.encode() for name in self.response_names])
-        self._tracer = tracer
+        self.tracer = tracer
         self._nothing = propagation.Planner((), frozenset(propagation.OWNER), ())
         self._excluded = _matcher(config.exclude)
         self._health_checks = _matcher(config.health_check_paths)
@@ -195,7 +195,7 @@ class Core(Deciding, Sending):
             health_check = self._health_checks is not None and self._health_checks(method, bare)
             if self._inbound_routes:
                 call.route_rule = self._inbound_routes.find(method, host, path, known)
-        if self._tracer is None:
+        if self.tracer is None:
             wish = self._join(call, call.plan or self._planner.nothing)
             self._decide(call, peer)
             if wish is not None:
@@ -207,8 +207,8 @@ class Core(Deciding, Sending):
         if health_check:
             call.sampled = 0
         own_ids = None
-        if self._tracer is not None:
-            own_ids = self._start(call, self._tracer, place)
+        if self.tracer is not None:
+            own_ids = self._start(call, self.tracer, place)
         if call.sampled and not excluded and not health_check:
             self._record(call, own_ids)
             self._record_headers(call)
@@ -364,9 +364,9 @@ class Core(Deciding, Sending):
         self._decide_new(call, False, False)
         COUNTED[call.reason] += 1
         own_ids = None
-        if self._tracer is not None:
+        if self.tracer is not None:
             own_ids = self._start(
-                call, self._tracer, (request.host, request.method, request.target)
+                call, self.tracer, (request.host, request.method, request.target)
             )
         if not call.sampled:
             if own_ids is not None:
@@ -417,8 +417,8 @@ class Core(Deciding, Sending):
     ) -> Span:
         span_id = ids.new_span_id()
         span = Span(kind, trace_id, span_id, parent_id, states, call, self.reading, self.finish)
-        if self._tracer is not None:
-            tags = self._tracer.start_tags(kind == CLIENT)
+        if self.tracer is not None:
+            tags = self.tracer.start_tags(kind == CLIENT)
             if tags:
                 span.attributes = tags
         return span
