@@ -123,10 +123,14 @@ def configure(config: Config) -> None:
     _core, problem = configured(config, _finisher(config))
     if problem:
         log("warning", f"AUTOTRACE_PROVIDER={config.provider}: {problem}")
-    if config.child_environment:
-        context = adopted(_core, os.environ)
-        if context is not None:
-            CURRENT.set(context)
+    tracer = _core.tracer
+    if tracer is not None and tracer.subscriptions:
+        from autotrace.export.polling import beginning
+
+        tracer.begin = beginning(tracer.subscriptions)
+    context = adopted(_core, os.environ) if config.child_environment else None
+    # Set in any case: a program that looks which context variables a call has finds none added.
+    CURRENT.set(CURRENT.get() if context is None else context)
 
 
 def _finisher(config: Config) -> Callable[[Span], None]:

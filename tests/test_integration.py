@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import inspect
 from collections.abc import Callable, Generator, Iterator
 from types import SimpleNamespace
@@ -42,6 +43,21 @@ def tell(connection: Any, status: int) -> Generator[Exchange | Response, Any, No
 
 def patched(name: str, original: Callable[..., Any], story: Any = tell) -> Callable[..., Any]:
     return integration.story(name, story)(original)
+
+
+def test_a_call_adds_no_context_variable() -> None:
+    """Programs compare the variables in a call with those that were there before it."""
+
+    def variables() -> tuple[set[Any], set[Any]]:
+        configure()
+        before = set(contextvars.copy_context())
+        call = integration.inbound_headers([], lambda: ("api", "GET", "/"))
+        assert call is not None
+        CURRENT.set(integration.serving(call))
+        return before, set(contextvars.copy_context())
+
+    before, within = contextvars.Context().run(variables)
+    assert within == before
 
 
 def test_a_story_is_told_around_the_call() -> None:
