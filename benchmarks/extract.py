@@ -1,27 +1,22 @@
 """`python -m benchmarks extract`: instructions for reading the trace headers of one request.
 
 Capture finds the known headers in a WSGI environ; extraction says who called, by all formats that
-arrived. Counted by callgrind in this one process, that starts itself: it writes what was counted
-whenever `getpriority` is called, which nothing else does, so each statement is run N and 2N times.
+arrived. Each statement is run N and 2N times in one process, that starts itself.
 """
 
 from __future__ import annotations
 
 import gc
 import os
-import re
-import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from autotrace import config, propagation
 from autotrace.headers import capture_environ
 from autotrace.known_names import known_names
+from benchmarks import instructions
 from benchmarks.inbound import environ
+from benchmarks.mark import mark
 from benchmarks.table import table, verdict
-from benchmarks.variants import ROOT
 
 WARM_UP, RUNS = 60, 200
 # Instructions of the extraction.
@@ -56,28 +51,12 @@ CASES: dict[str, tuple[dict[str, str], int | None]] = {
     "all formats": (_W3C | _B3 | _ALL, None),
 }
 
-_counted = re.compile(r"^(?:summary|totals): (\d+)", re.MULTILINE)
-
 
 def measure() -> str:
     """The table."""
-    with TemporaryDirectory() as folder:
-        done = subprocess.run(
-            (
-                *("valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/count"),
-                *("--dump-before=getpriority", sys.executable, "-m", "benchmarks.extract"),
-            ),
-            cwd=ROOT,
-            env={**os.environ, "PYTHONHASHSEED": "0"},
-            capture_output=True,
-            check=False,
-            text=True,
-        )
-        if done.returncode:
-            raise RuntimeError(f"valgrind failed:\n{done.stderr}")
-        counts = [_count(Path(folder, f"count.{1 + part}")) for part in range(9 * len(CASES) + 3)]
+    counts = instructions.parts(("benchmarks.extract",), {**os.environ, "PYTHONHASHSEED": "0"})
     # Three parts a statement: what came before it, N and 2N of them.
-    each = [(counts[at + 2] - counts[at + 1]) // RUNS for at in range(0, len(counts), 3)]
+    each = [(counts[at + 2] - counts[at + 1]) // RUNS for at in range(0, len(counts) - 2, 3)]
     empty = each.pop(0)
     rows = []
     for place, (name, (_, budget)) in enumerate(CASES.items()):
@@ -92,11 +71,6 @@ def measure() -> str:
             )
         )
     return table(("headers", "capture", "extraction", "both", "budget", ""), rows)
-
-
-def _count(part: Path) -> int:
-    found = _counted.findall(part.read_text())
-    return int(found[-1])
 
 
 def _statements() -> list[Callable[[], object]]:
@@ -140,11 +114,11 @@ def main() -> None:
     gc.disable()
     for statement in statements:
         _run(statement, WARM_UP)
-        os.getpriority(os.PRIO_PROCESS, 0)
+        mark()
         _run(statement, RUNS)
-        os.getpriority(os.PRIO_PROCESS, 0)
+        mark()
         _run(statement, 2 * RUNS)
-        os.getpriority(os.PRIO_PROCESS, 0)
+        mark()
 
 
 if __name__ == "__main__":

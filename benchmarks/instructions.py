@@ -1,6 +1,7 @@
 """Instructions a request, counted by valgrind's callgrind, so that no other load matters.
 
-A run of N requests is taken from a run of 2N, so that start and end cancel out. All threads count.
+A program says where counting begins anew (`mark`), so that its start and what it does first are
+left out. All threads count.
 """
 
 from __future__ import annotations
@@ -8,9 +9,12 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from shutil import which
+from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 from benchmarks.cpu import microseconds
@@ -20,7 +24,7 @@ ABSENT = "valgrind is not installed, so nothing is counted; Debian has it: apt-g
 
 Case = TypeVar("Case", bound=Hashable)
 
-_collected = re.compile(r"Collected : (\d+)")
+_collected = re.compile(r"^(?:summary|totals): (\d+)", re.MULTILINE)
 
 
 def available() -> bool:
@@ -33,41 +37,37 @@ def counted(
 ) -> Mapping[Case, int]:
     """The instructions of one request, for each case of a variant and the load's arguments."""
 
-    for variant, arguments in cases.values():
+    def one(case: tuple[Variant, Sequence[str]]) -> int:
+        variant, arguments = case
         # Writes what Python compiles, which is not to be counted.
         microseconds(variant, 1, arguments)
-
-    def totals(requests: int) -> list[int]:
-        return list(pool.map(lambda case: _total(case[0], case[1], requests), cases.values()))
+        load = "benchmarks.load", "--requests", str(requests), *arguments
+        _, measured, _ = parts(load, variant.environment(), variant.python)
+        return measured // requests
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        once, twice = totals(requests), totals(2 * requests)
-    return {
-        case: (more - less) // requests for case, less, more in zip(cases, once, twice, strict=True)
-    }
+        return dict(zip(cases, pool.map(one, cases.values()), strict=True))
 
 
-def _total(variant: Variant, arguments: Sequence[str], requests: int) -> int:
-    """The instructions of a whole process."""
-    done = subprocess.run(
-        (
-            "valgrind",
-            "--tool=callgrind",
-            f"--callgrind-out-file={os.devnull}",
-            variant.python,
-            "-m",
-            "benchmarks.load",
-            "--requests",
-            str(requests),
-            *arguments,
-        ),
-        cwd=ROOT,
-        env=variant.environment(),
-        capture_output=True,
-        check=False,
-        text=True,
-    )
-    found = _collected.search(done.stderr)
-    if done.returncode or found is None:
-        raise RuntimeError(f"valgrind failed:\n{done.stderr}")
-    return int(found[1])
+def parts(
+    module: Sequence[str], environment: Mapping[str, str], python: str = sys.executable
+) -> list[int]:
+    """The instructions of a module that is run: up to each of its marks, and from the last one."""
+    with TemporaryDirectory() as folder:
+        done = subprocess.run(
+            (
+                *("valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/count"),
+                *("--dump-before=getpriority", python, "-m", *module),
+            ),
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            check=False,
+            text=True,
+        )
+        if done.returncode:
+            raise RuntimeError(f"valgrind failed:\n{done.stderr}")
+        # The last part has no number.
+        files = [Path(folder, f"count.{n}") for n in range(1, len(os.listdir(folder)))]
+        files.append(Path(folder, "count"))
+        return [int(_collected.findall(file.read_text())[-1]) for file in files]

@@ -16,6 +16,7 @@ from time import process_time_ns
 from typing import Any
 
 from benchmarks.inbound import KINDS, environ, fresh
+from benchmarks.mark import mark
 
 CLIENTS = (
     *("none", "urllib3", "http.client", "requests", "httpx", "httpx-async", "aiohttp"),
@@ -200,11 +201,13 @@ def main() -> None:
     gc.collect()
     gc.freeze()
     begun = process_time_ns()
+    mark()
     for number in range(options.requests):
         request()
         if number % BETWEEN_FLUSHES == BETWEEN_FLUSHES - 1:
             flush()
     flush()
+    mark()
     print(process_time_ns() - begun)
 
 
