@@ -135,6 +135,7 @@ def test_datadog_beside_an_outbound_listener_is_read_as_written() -> None:
         "provider": "datadog",
         "exporter": ("datadog",),
         "datadog_endpoint": "http://datadog-agent:8126",
+        "datadog_remote_config_interval": 10.0,
     }
     assert problems == []
     assert [(route["route"]["cluster"], route["domains"]) for route in routes] == [

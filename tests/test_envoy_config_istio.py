@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from autotrace.envoy_config import dynatrace_metadata
 from tests.test_envoy_config import FIXTURES, ignored, loaded, understood
 
 pytest.importorskip("yaml")
@@ -112,6 +113,33 @@ AT = "service: a/b.c, port: 80"
         ),
         (f"opentelemetry: {{{AT}, http: {{}}}}", {"otlp_endpoint": "http://b.c:80/v1/traces"}),
         (f"opentelemetry: {{{AT}}}", {"provider": "opentelemetry", "exporter": ("otlp",)}),
+        (
+            # The sampler asks the server to which spans go.
+            f"opentelemetry: {{{AT}, http: {{path: /otlp, timeout: 3s, headers: "
+            "[{name: Authorization, value: t}]}, dynatraceSampler: {tenant: t, clusterId: -3, "
+            "rootSpansPerMinute: 50}}",
+            {
+                "otlp_endpoint": "http://b.c:80/otlp",
+                "opentelemetry_sampler": {
+                    "dynatrace": {"tenant": "t", "cluster_id": -3, "root_spans_per_minute": 50}
+                },
+                "dynatrace_endpoint": "http://b.c:80/api/v2/samplingConfiguration",
+                "dynatrace_headers": {"Authorization": "t"},
+                "dynatrace_timeout": 3.0,
+                # Of the spans that Envoy would trace at all.
+                "random_sampling": 100.0,
+            },
+        ),
+        (
+            f"opentelemetry: {{{AT}, dynatraceSampler: {{tenant: t, clusterId: 3, httpService: "
+            "{service: n/d.e, port: 8443, http: {path: /x, headers: [{name: k, value: v}]}}}}",
+            {
+                "otlp_protocol": "grpc",
+                "opentelemetry_sampler": {"dynatrace": {"tenant": "t", "cluster_id": 3}},
+                "dynatrace_endpoint": "http://d.e:8443/x",
+                "dynatrace_headers": {"k": "v"},
+            },
+        ),
         (f"datadog: {{{AT}, maxTagLength: 9}}", {"provider": "datadog", "max_path_tag_length": 9}),
         (
             f"skywalking: {{{AT}, accessToken: hush}}",
@@ -156,6 +184,19 @@ def test_a_provider_is_what_istio_makes_of_it(
 ) -> None:
     found, _ = understood(tmp_path, mesh(provider))
     assert {name: found.get(name) for name in expected} == expected
+
+
+def test_the_resource_detectors_are_envoys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = tmp_path / "host"
+    host.write_text("dt.entity.host=HOST-1\na=file\n")
+    monkeypatch.setattr(dynatrace_metadata, "POINTER", str(tmp_path / "missing"))
+    monkeypatch.setattr(dynatrace_metadata, "FILES", (str(host),))
+    text = mesh(
+        f"opentelemetry: {{{AT}, resourceDetectors: {{environment: {{}}, dynatrace: {{}}}}}}"
+    )
+    found, problems = understood(tmp_path, text, OTEL_RESOURCE_ATTRIBUTES="a=env,b=1")
+    assert problems == []
+    assert found["resource_attributes"] == {"a": "file", "b": "1", "dt.entity.host": "HOST-1"}
 
 
 @pytest.mark.parametrize(

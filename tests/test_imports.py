@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 LAYERS = (
     # What stands alone.
     {"facts", "forks", "guard", "headers", "context", "ids", "signatures", "requirement", "patches"}
-    | {"import_hook", "program_name", "format_grammar", "hosts"},
+    | {"import_hook", "program_name", "format_grammar", "hosts", "subscription"},
     # The pure core.
     {"propagation", "request_id", "trust", "sampling", "provider", "operation", "tags"}
     | {"custom_tags", "span", "failure", "otel", "routes", "route_match", "runtime"}
@@ -31,6 +31,8 @@ LAYERS = (
         "known_names",
         "message_tags",
         "datadog_rates",
+        "datadog_remote",
+        "datadog_remote_config",
         "response_headers",
     },
     {"call"},
@@ -53,6 +55,8 @@ BESIDE = {
         "context",
         "propagation",
         "datadog_rates",
+        "datadog_remote",
+        "subscription",
     },
     # The names of the integrations, to tell a misspelled one.
     "config": {"config", "program_name", "integrations", "envoy_config", "format_grammar", "hosts"},

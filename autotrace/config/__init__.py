@@ -317,6 +317,16 @@ class Config:
         "With the provider `opentelemetry`: Envoy's sampler, such as "
         '`{"trace_id_ratio_based": {"sampling_percentage": {"numerator": 1}}}`.',
     )
+    dynatrace_endpoint: str = setting(
+        "",
+        Kind("address", values.url),
+        "With the sampler `dynatrace`: where to ask how many new traces a minute are wanted, such "
+        "as `https://abc12345.live.dynatrace.com/api/v2/samplingConfiguration`.",
+    )
+    dynatrace_headers: dict[str, str] = setting(
+        {}, PAIRS, "Headers of each such request.", secret=True
+    )
+    dynatrace_timeout: float = setting(10.0, SECONDS, "Longest wait for an answer to it.")
     datadog_propagation_style_extract: tuple[str, ...] = setting(
         ("datadog", "tracecontext"),
         DATADOG_STYLE,
@@ -479,6 +489,12 @@ class Config:
         {}, PAIRS, "Headers of each request to the agent.", secret=True
     )
     datadog_timeout: float = setting(2.0, SECONDS, "Longest wait for the agent's answer.")
+    datadog_remote_config_interval: float = setting(
+        0.0,
+        number(0, 3600, unit="(seconds)"),
+        "With the provider `datadog`: how often the agent is asked for sampling rules and tags "
+        "that are configured in Datadog; 0 is never.",
+    )
     datadog_env: str = setting("", WORD, "The environment, Datadog's tag `env`.", otel=("DD_ENV",))
     datadog_version: str = setting(
         "", WORD, "The service's version, Datadog's tag `version`.", otel=("DD_VERSION",)

@@ -5,13 +5,12 @@ https://docs.datadoghq.com/tracing/guide/send_traces_to_agent_by_api/
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgpack
 
-from autotrace import datadog_rates
+from autotrace import datadog_rates, datadog_remote
 from autotrace.export import datadog_span
 from autotrace.export.attribute_text import cut, json_text, text
 from autotrace.export.local_traces import local_traces
@@ -44,7 +43,7 @@ class Encoder:
         self._as_envoy = config.provider == "datadog"
         self._service = cut(config.service_name, _LONGEST_NAME)
         self._env = config.datadog_env
-        self._meta = {"language": "python", "runtime-id": str(uuid.uuid4())}
+        self._meta = {"language": "python", "runtime-id": datadog_remote.runtime_id()}
         if config.datadog_env:
             self._meta["env"] = config.datadog_env
         if config.datadog_version:
@@ -83,8 +82,12 @@ class Encoder:
         if high.strip("0"):
             meta[HIGH_HALF] = high
         rate = datadog_rates.rate(self._service, self._env)
-        if meta.get(DECISION_MAKER) == _BY_AGENT and rate is not None:
+        maker = meta.get(DECISION_MAKER)
+        rule = datadog_remote.rule(self._service)
+        if maker == _BY_AGENT and rate is not None:
             metrics["_dd.agent_psr"] = rate
+        elif rule is not None and maker == f"-{rule.mechanism}":
+            metrics["_dd.rule_psr"] = rule.rate
 
     def _span(self, span: Span) -> dict[str, Any]:
         tags = span.tags()
@@ -95,7 +98,7 @@ class Encoder:
             name = datadog_span.name(span.kind, span.name, dict(tags))
             fields = datadog_span.fields(span.name, datadog_span.renamed(tags), name)
             metrics = datadog_span.numbers(fields.meta, tags)
-        meta = {**fields.meta, **self._meta, "span.kind": KINDS[span.kind]}
+        meta = {**datadog_remote.tags(), **fields.meta, **self._meta, "span.kind": KINDS[span.kind]}
         failed = fields.error or span.status_code == _ERROR
         if failed:
             meta.update(_error(span, fields.error_message))

@@ -9,7 +9,7 @@ import json
 import platform
 from typing import TYPE_CHECKING
 
-from autotrace import __version__, datadog_rates
+from autotrace import __version__, datadog_rates, datadog_remote
 from autotrace.export.container import container_headers
 from autotrace.export.http_receiver import HttpReceiver
 from autotrace.export.receiver import Outcome
@@ -17,9 +17,12 @@ from autotrace.export.sender import Sender
 from autotrace.export.unavailable import Unavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from autotrace.config import Config
-    from autotrace.export.receiver import Receiver
+    from autotrace.export.receiver import Patience, Receiver
     from autotrace.export.resource import Resource
+    from autotrace.span import Span
 
 PATH = "/v0.4/traces"
 # It takes no more than 25 MiB.
@@ -44,7 +47,7 @@ def open_receiver(config: Config, resource: Resource) -> Receiver:
         **container_headers(),
         **config.datadog_headers,
     }
-    return HttpReceiver(
+    return _Agent(
         Sender(
             config.datadog_endpoint.rstrip("/") + PATH,
             headers,
@@ -59,6 +62,14 @@ def open_receiver(config: Config, resource: Resource) -> Receiver:
         judge,
         headers=encoder.headers,
     )
+
+
+class _Agent(HttpReceiver):
+    """The agent, which may say from afar that it wants no spans."""
+
+    def deliver(self, spans: Sequence[Span], patience: Patience) -> Outcome:
+        """Sends the spans, unless nobody wants them."""
+        return super().deliver(spans, patience) if datadog_remote.enabled() else Outcome()
 
 
 def judge(answer: bytes, count: int, address: str) -> Outcome:

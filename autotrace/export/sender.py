@@ -45,6 +45,7 @@ class Sender:
         timeout: float,
         ca_file: str = "",
         compress: bool = True,
+        answer_limit: int = ANSWER_LIMIT,
     ) -> None:
         parts = urlsplit(url)
         self.address = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
@@ -52,6 +53,7 @@ class Sender:
         self._path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self._timeout = timeout
         self._compress = compress
+        self._answer_limit = answer_limit
         self._headers = {"User-Agent": f"autotrace/{__version__}", **headers}
         if compress:
             self._headers["Content-Encoding"] = "gzip"
@@ -116,7 +118,9 @@ class Sender:
         connection.sock.settimeout(_left(deadline))
         response = connection.getresponse()
         answer = Answer(
-            response.status, response.read(ANSWER_LIMIT), response.getheader("Retry-After", "")
+            response.status,
+            response.read(self._answer_limit),
+            response.getheader("Retry-After", ""),
         )
         if not response.isclosed():
             self.close()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from autotrace.config import Config
     from autotrace.headers import Known
     from autotrace.propagation import Inject
+    from autotrace.subscription import Subscription
 
 __all__ = ["NAMES", "STANDARD", "Place", "Tracer", "Verdict", "named"]
 
@@ -31,7 +32,8 @@ class Tracer:
     """One of Envoy's tracers as configured.
 
     `injects` are the formats that it writes, `injections` what writes them; `problem` is what is
-    wrong with its options, in words.
+    wrong with its options, in words. `subscriptions` ask servers whose word it goes by, under
+    names for people; `begin`, where there are any, starts the asking.
     """
 
     def __init__(self, module: Any, config: Config) -> None:
@@ -48,9 +50,15 @@ class Tracer:
         # X-Ray has rules by what is asked for, and OpenTelemetry samplers.
         self.asks: bool = getattr(self.options, "asks", self.name == "xray")
         self.header_names: frozenset[str] = getattr(self.options, "header_names", frozenset())
+        self.subscriptions: Mapping[str, Callable[[], Subscription]] = getattr(
+            self.options, "subscriptions", {}
+        )
+        self.begin: Callable[[], object] | None = None
 
     def start(self, known: Known, traced: bool, random: Random, place: Place = NOWHERE) -> Verdict:
         """What the tracer makes of a request that Envoy has decided about."""
+        if self.begin is not None:
+            self.begin()
         if self.asks:
             return self._start(known, traced, self.options, random, place)
         return self._start(known, traced, self.options, random)

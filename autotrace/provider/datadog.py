@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from autotrace import datadog_rates
+from autotrace import datadog_rates, datadog_remote
 from autotrace.propagation import b3, b3multi, datadog, tracecontext
 from autotrace.propagation.datadog import PARENT_ID
 from autotrace.propagation.datadog_state import (
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from autotrace.headers import Known
     from autotrace.propagation import Inject
     from autotrace.propagation.incoming import Incoming
+    from autotrace.subscription import Subscription
 
 __all__ = [
     "INJECTS",
@@ -53,6 +54,9 @@ NAME = "datadog"
 READS = (*datadog.HEADERS, *tracecontext.HEADERS, *b3multi.HEADERS, *b3.HEADERS)
 INJECTS = ("datadog", "tracecontext")
 
+# Datadog's number of the mechanism.
+_BY_AGENT = 1
+
 _EXTRACT = {
     "datadog": datadog.extract,
     "tracecontext": tracecontext.extract,
@@ -70,10 +74,11 @@ _INJECT: dict[str, Inject] = {
 class Options:
     """What is configured for the tracer: the propagation styles that are read and written.
 
-    `service` and `env` are the names that the agent gives its rates for.
+    `service` and `env` are the names that the agent gives its rates for; `subscriptions` ask it for
+    settings, where that is wanted.
     """
 
-    __slots__ = ("env", "extract", "injects", "service", "trace_id_128bit")
+    __slots__ = ("env", "extract", "injects", "service", "subscriptions", "trace_id_128bit")
 
     def __init__(
         self,
@@ -88,17 +93,33 @@ class Options:
         self.trace_id_128bit = trace_id_128bit
         self.service = service
         self.env = env
+        self.subscriptions: dict[str, Callable[[], Subscription]] = {}
 
     @classmethod
     def from_config(cls, config: Config) -> Options:
         """The options that the settings describe."""
-        return cls(
+        made = cls(
             config.datadog_propagation_style_extract,
             config.datadog_propagation_style_inject,
             config.trace_id_128bit,
             config.service_name,
             config.datadog_env,
         )
+        if config.datadog_remote_config_interval:
+
+            def subscribe() -> Subscription:
+                from autotrace.datadog_remote_config import RemoteConfig
+
+                return RemoteConfig(
+                    config.datadog_endpoint,
+                    config.datadog_headers,
+                    config.datadog_timeout,
+                    config.datadog_remote_config_interval,
+                    (config.service_name, config.datadog_env),
+                )
+
+            made.subscriptions["datadog remote configuration"] = subscribe
+        return made
 
     @property
     def injections(self) -> tuple[Inject, ...]:
@@ -166,7 +187,8 @@ def start(known: Known, traced: bool, options: Options, random: Callable[[], int
     """What the tracer makes of a request; its span's own id comes from `span_ids`.
 
     `random` yields 64-bit words: the trace id's low half, then its high one, where a trace begins.
-    What nobody decides is left to the rates that the agent asks for; before it does, all is kept.
+    What nobody decides is left to rules that are configured afar, then to the rates that the agent
+    asks for; without either, all is kept.
     """
     parent = extract(known, options.extract)
     if parent is None:
@@ -176,17 +198,27 @@ def start(known: Known, traced: bool, options: Options, random: Callable[[], int
         parent = Parent(trace_id, "", None, "")
     priority = decide(parent.priority, traced)
     tracestate = parent.tracestate
-    member = f"dd=s:{priority}"
+    mechanism = 0
     if priority is None:
-        rate = datadog_rates.rate(options.service, options.env)
-        if rate is not None:
-            priority = AUTO_KEEP if datadog_rates.keeps(parent.trace_id, rate) else AUTO_DROP
-            member = f"dd=s:{priority};t.dm:-1" if priority else f"dd=s:{priority}"
+        priority, mechanism = _sampled(parent.trace_id, options)
     if parent.priority is None and priority is not None:
+        maker = f";t.dm:-{mechanism}" if mechanism and priority > 0 else ""
         # Where `datadog.inject` looks for the priority when none arrived.
-        tracestate = with_member(tracestate, member)
+        tracestate = with_member(tracestate, f"dd=s:{priority}{maker}")
     sampled = priority is None or priority > 0
     return Verdict(parent.trace_id, parent.span_id, int(sampled), tracestate=tracestate)
+
+
+def _sampled(trace_id: str, options: Options) -> tuple[int | None, int]:
+    """What the library's own sampler says, and by which of Datadog's mechanisms."""
+    rule = datadog_remote.rule(options.service)
+    if rule is not None:
+        kept = datadog_rates.keeps(trace_id, rule.rate) and datadog_remote.LIMIT.allows()
+        return USER_KEEP if kept else USER_DROP, rule.mechanism
+    rate = datadog_rates.rate(options.service, options.env)
+    if rate is None:
+        return None, 0
+    return AUTO_KEEP if datadog_rates.keeps(trace_id, rate) else AUTO_DROP, _BY_AGENT
 
 
 def span_ids(verdict: Verdict, random: Callable[[], int]) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from autotrace.propagation.hop import NOWHERE, Hop
 from autotrace.propagation.tracecontext import TRACEPARENT, TRACESTATE
 from autotrace.propagation.values import acceptable, lower_hex
 from autotrace.provider.asked import Asked, Sampler
-from autotrace.provider.samplers import asks, header_names, parse_sampler
+from autotrace.provider.samplers import asks, header_names, parse_sampler, rates
 from autotrace.provider.verdict import Verdict
 from autotrace.span import CLIENT, ERROR, UNSET
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from autotrace.config import Config
     from autotrace.propagation import Inject
     from autotrace.propagation.incoming import Identity
+    from autotrace.subscription import Subscription
 
 NAME = "opentelemetry"
 READS = (TRACEPARENT, TRACESTATE)
@@ -52,20 +53,39 @@ _SERVER_FAULTS = frozenset((2, 4, 12, 13, 14, 15))
 
 
 class Options:
-    """What is configured for the tracer: its sampler, and what is wrong with it, in words."""
+    """What is configured for the tracer: its sampler, and what is wrong with it, in words.
 
-    __slots__ = ("asks", "header_names", "problem", "sampler")
+    `subscriptions` ask the server that may change the sampler's rates, where there is one.
+    """
+
+    __slots__ = ("asks", "header_names", "problem", "sampler", "subscriptions")
 
     def __init__(self, sampler: Sampler | None = None, problem: str = "") -> None:
         self.sampler = sampler
         self.problem = problem
         self.asks = asks(sampler)
         self.header_names = header_names(sampler)
+        self.subscriptions: dict[str, Callable[[], Subscription]] = {}
 
     @classmethod
     def from_config(cls, config: Config) -> Options:
         """The options that the settings describe."""
-        return cls(*parse_sampler(config.opentelemetry_sampler))
+        made = cls(*parse_sampler(config.opentelemetry_sampler))
+        changing = rates(made.sampler)
+        if changing is not None and config.dynatrace_endpoint:
+
+            def subscribe() -> Subscription:
+                from autotrace.provider.dynatrace_server import WantedTraces
+
+                return WantedTraces(
+                    config.dynatrace_endpoint,
+                    config.dynatrace_headers,
+                    config.dynatrace_timeout,
+                    changing,
+                )
+
+            made.subscriptions["dynatrace"] = subscribe
+        return made
 
     @property
     def injects(self) -> tuple[str, ...]:

@@ -9,11 +9,14 @@ https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/trace/v3/opentelemetry
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autotrace.provider.asked import Asked, Sampler, Sampling
 from autotrace.provider.cel_text import Unwritable
 from autotrace.provider.cel_text import text as written
+
+if TYPE_CHECKING:
+    from autotrace.provider.dynatrace_rates import Rates
 
 # A sampler, or else what is wrong with what is configured, in words.
 Parsed = tuple[Sampler | None, str]
@@ -55,12 +58,13 @@ class TraceIdRatioBased:
 class ParentBased:
     """What the caller decided; without a caller, what the wrapped sampler says."""
 
-    __slots__ = ("asks", "header_names", "wrapped")
+    __slots__ = ("asks", "header_names", "rates", "wrapped")
 
     def __init__(self, wrapped: Sampler) -> None:
         self.wrapped = wrapped
         self.asks = asks(wrapped)
         self.header_names = header_names(wrapped)
+        self.rates = rates(wrapped)
 
     def __call__(self, asked: Asked) -> Sampling:
         """Whether the trace is recorded here."""
@@ -70,6 +74,12 @@ class ParentBased:
 def asks(sampler: Sampler | None) -> bool:
     """Whether a sampler goes by what is asked for."""
     return bool(getattr(sampler, "asks", False))
+
+
+def rates(sampler: Sampler | None) -> Rates | None:
+    """The rates that a sampler goes by, where a server may change them."""
+    found: Rates | None = getattr(sampler, "rates", None)
+    return found
 
 
 def header_names(sampler: Sampler | None) -> frozenset[str]:
@@ -168,8 +178,11 @@ def _dynatrace(fields: Mapping[str, Any]) -> Parsed:
     cluster = _whole(str(cluster).removeprefix("-")) * (-1 if str(cluster).startswith("-") else 1)
     if per_minute < 0 or str(cluster) != str(fields.get("cluster_id", 0)).removesuffix(".0"):
         return None, f"{where}: cluster_id and root_spans_per_minute: whole numbers are wanted."
-    known = ("tenant", "cluster_id", "root_spans_per_minute", "http_service")
-    return Dynatrace(tenant, cluster, per_minute), _unknown("dynatrace", fields, known)
+    known = ("tenant", "cluster_id", "root_spans_per_minute")
+    problem = _unknown("dynatrace", fields, known)
+    if "http_service" in fields:
+        problem = f"{where}: http_service: AUTOTRACE_DYNATRACE_ENDPOINT names the server."
+    return Dynatrace(tenant, cluster, per_minute), problem
 
 
 def _ratio(fields: Mapping[str, Any]) -> Parsed:

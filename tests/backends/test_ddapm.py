@@ -11,14 +11,18 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from time import monotonic, sleep
 from typing import Any
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pytest
 
-from autotrace import datadog_rates
+from autotrace import datadog_rates, datadog_remote
 from autotrace.config import Config
+from autotrace.datadog_remote import NOTHING
+from autotrace.datadog_remote_config import RemoteConfig
 from autotrace.export import pipeline
+from autotrace.export.polling import Poll
 from autotrace.span import CLIENT, Event, Link
 from tests.export_spans import (
     PARENT_ID,
@@ -136,3 +140,36 @@ def test_the_rates_that_it_asks_for_are_learnt(agent: str) -> None:
     sending.shutdown()
     assert datadog_rates.rate("web", "t") == 0.25
     datadog_rates.learn({})
+
+
+def test_rules_that_are_configured_afar_are_fetched(agent: str) -> None:
+    told = {
+        "path": "datadog/2/APM_TRACING/id-1/config",
+        "msg": {"lib_config": {"tracing_sampling_rate": 0.25, "tracing_tags": ["team:red"]}},
+    }
+    post(f"{agent}/test/session/responses/config/path", told)
+    subscription = RemoteConfig(agent, {}, 5.0, 0.05, ("shop", "live"))
+    poll = Poll("datadog", lambda: subscription)
+    try:
+        poll.begin()
+        deadline = monotonic() + PATIENCE
+        while datadog_remote.rule("shop") is None and monotonic() < deadline:
+            sleep(0.02)
+        rule = datadog_remote.rule("shop")
+        assert rule is not None
+        assert rule.rate == 0.25
+        assert datadog_remote.tags() == {"team": "red"}
+        # It says what it has, and the agent knows it for a tracer of ours.
+        state = json.loads(subscription.question())["client"]["state"]
+        assert state["config_states"][0]["apply_state"] == 2
+        assert not state.get("has_error")
+    finally:
+        poll.end()
+        datadog_remote.learn(NOTHING)
+
+
+def post(url: str, told: Any) -> None:
+    """Has the agent hand something out."""
+    request = Request(url, json.dumps(told).encode(), {"Content-Type": "application/json"})
+    with urlopen(request) as answer:
+        assert answer.status < 300

@@ -10,7 +10,7 @@ from __future__ import annotations
 from autotrace.envoy_config.istio import service
 from autotrace.envoy_config.message import Message, fields, items, within
 from autotrace.envoy_config.reading import no_address
-from autotrace.envoy_config.tracers.opentelemetry import by_grpc
+from autotrace.envoy_config.tracers.opentelemetry import by_grpc, take_detected
 from autotrace.envoy_config.tracers.receiver import send_to, take_timeout
 from autotrace.envoy_config.tracers.zipkin import TRACE_CONTEXT_OPTION, trace_context_option
 from autotrace.envoy_config.values import boolean, choice, take, text, text_of, whole
@@ -31,12 +31,16 @@ ZIPKIN = Message(
 )
 OPENTELEMETRY = Message(
     "OpenTelemetryTracingProvider",
-    "service port max_tag_length http grpc dynatrace_sampler",
+    "service port max_tag_length http grpc dynatrace_sampler resource_detectors",
     {
-        "OTEL_RESOURCE_ATTRIBUTES is always read, and nothing else": "resource_detectors",
         "what is said of the process is the agent's own": "service_attribute_enrichment",
     },
 )
+RESOURCE_DETECTORS = Message("ResourceDetectors", "environment dynatrace")
+DYNATRACE = Message("DynatraceSampler", "tenant cluster_id root_spans_per_minute http_service")
+DYNATRACE_API = Message("DynatraceApi", "service port http")
+# Where Dynatrace itself is asked, unless another server is named.
+SAMPLING = "api/v2/samplingConfiguration"
 HTTP = Message("HttpService", "path timeout headers")
 GRPC = Message("GrpcService", "timeout initial_metadata")
 DATADOG = Message("DatadogTracingProvider", "service port max_tag_length")
@@ -106,30 +110,54 @@ def opentelemetry(node: Node, tls: Hosts, reading: Reading) -> None:
     reading.set("provider", "opentelemetry", node)
     send_to("otlp", node, reading)
     if "http" in given:
-        http = fields(given["http"], HTTP, reading)
-        path = text_of(http, "path", reading) or ""
-        if at:
-            url = f"{service.base(at, tls)}/{path.lstrip('/')}"
-            reading.set("otlp_endpoint", url, given["http"])
-        else:
-            no_address(node, NO_SERVICE, "otlp_endpoint", reading)
-        if "timeout" in http:
-            take_timeout(http["timeout"], "otlp", reading)
-        service.headers(http.get("headers"), "otlp", reading)
+        _by_http(given["http"], node, service.base(at, tls) if at else "", "otlp", reading)
     else:
         grpc = within(given, "grpc", GRPC, reading)
         otlp_by_grpc(given.get("grpc", node), service.base(at, tls) if at else "", reading)
         service.headers(grpc.get("initial_metadata"), "otlp", reading)
         if "timeout" in grpc:
             take_timeout(grpc["timeout"], "otlp", reading)
+    if "resource_detectors" in given:
+        known = fields(given["resource_detectors"], RESOURCE_DETECTORS, reading)
+        take_detected([(kind, each) for kind, each in known.items()], reading)
     if "dynatrace_sampler" in given:
-        reading.problem(
-            given["dynatrace_sampler"],
-            "this sampler needs the rates of a Dynatrace server and is not available; "
-            "AUTOTRACE_RANDOM_SAMPLING decides.",
-            setting="random_sampling",
-        )
+        base = service.base(at, tls) if at else ""
+        _dynatrace(given["dynatrace_sampler"], given.get("http"), base, tls, reading)
     _max_tag_length(given, reading)
+
+
+def _by_http(
+    http: Node, node: Node, base: str, settings: str, reading: Reading, path: str = ""
+) -> None:
+    """Take address, timeout and headers of an HttpService of Istio's, for some settings."""
+    given = fields(http, HTTP, reading)
+    path = path or text_of(given, "path", reading) or ""
+    if base:
+        reading.set(f"{settings}_endpoint", f"{base}/{path.lstrip('/')}", http)
+    else:
+        no_address(node, NO_SERVICE, f"{settings}_endpoint", reading)
+    if "timeout" in given:
+        take_timeout(given["timeout"], settings, reading)
+    service.headers(given.get("headers"), settings, reading)
+
+
+def _dynatrace(node: Node, exporter: Node | None, base: str, tls: Hosts, reading: Reading) -> None:
+    """Take Dynatrace's sampler, and the server that it asks: the exporter's, or one of its own."""
+    given = fields(node, DYNATRACE, reading)
+    server = given.pop("http_service", None)
+    sampler = {name: each.plain() for name, each in given.items()}
+    reading.set("opentelemetry_sampler", {"dynatrace": sampler}, node)
+    # As Istio has it, so that the sampler alone decides.
+    reading.set("random_sampling", 100.0, node, "as Istio has it")
+    if server is not None:
+        api = fields(server, DYNATRACE_API, reading)
+        at = service.address(api, reading)
+        http = api.get("http", server)
+        _by_http(http, server, service.base(at, tls) if at else "", "dynatrace", reading)
+    elif exporter is not None:
+        _by_http(exporter, node, base, "dynatrace", reading, SAMPLING)
+    else:
+        no_address(node, "no http_service", "dynatrace_endpoint", reading)
 
 
 def lightstep_at(given: dict[str, Node], node: Node, base: str, reading: Reading) -> None:

@@ -9,7 +9,7 @@ from autotrace.envoy_config import reasons
 from autotrace.envoy_config.clusters import Clusters
 from autotrace.envoy_config.message import Message, fields
 from autotrace.envoy_config.tracers.receiver import collector_cluster, send_to
-from autotrace.envoy_config.values import take, text
+from autotrace.envoy_config.values import seconds, take, text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 CONFIG = Message(
     "DatadogConfig",
-    "collector_cluster service_name",
-    {
-        reasons.ADDRESS: "collector_hostname",
-        "settings are not fetched from the Datadog agent": "remote_config",
-    },
+    "collector_cluster service_name remote_config",
+    {reasons.ADDRESS: "collector_hostname"},
 )
+REMOTE_CONFIG = Message("DatadogRemoteConfig", "polling_interval")
+# What the library in Envoy does where nothing is said.
+POLLING_INTERVAL = 5.0
 
 
 def read(node: Node, clusters: Clusters, reading: Reading) -> None:
@@ -34,3 +34,9 @@ def read(node: Node, clusters: Clusters, reading: Reading) -> None:
     collector_cluster(node, given, "datadog", clusters, reading)
     # Envoy's own name for itself, `envoy`, would be wrong of a program.
     take(reading, given, "service_name", text)
+    if "remote_config" in given:
+        remote = fields(given["remote_config"], REMOTE_CONFIG, reading)
+        interval = remote.get("polling_interval")
+        asked = seconds(interval, reading) if interval else None
+        where = interval or given["remote_config"]
+        reading.set("datadog_remote_config_interval", asked or POLLING_INTERVAL, where)

@@ -39,9 +39,7 @@ PARENT_BASED = Message("ParentBasedSamplerConfig", "wrapped_sampler")
 NOTHING = Message("AlwaysOnSamplerConfig", "")
 CEL = Message("CELSamplerConfig", "expression")
 DYNATRACE = Message(
-    "DynatraceSamplerConfig",
-    "tenant cluster_id root_spans_per_minute",
-    {"Dynatrace is not asked for a rate; root_spans_per_minute counts": "http_service"},
+    "DynatraceSamplerConfig", "tenant cluster_id root_spans_per_minute http_service"
 )
 # Nobody wraps samplers that deep on purpose.
 DEEPEST = 8
@@ -64,7 +62,7 @@ def read(node: Node, clusters: Clusters, reading: Reading) -> None:
     if "resource_detectors" in given:
         _detectors(given["resource_detectors"], reading)
     if "sampler" in given:
-        found = _sampler(given["sampler"], reading)
+        found = _sampler(given["sampler"], clusters, reading)
         if found:
             reading.set("opentelemetry_sampler", found, given["sampler"])
 
@@ -75,14 +73,22 @@ def by_grpc(node: Node, reading: Reading) -> None:
 
 
 def _detectors(node: Node, reading: Reading) -> None:
-    """Take what the detectors say of the process, a later one over those before it."""
-    found: dict[str, str] = {}
-    place = None
+    """Take what the detectors say of the process."""
+    known = []
     for detector in items(node, reading):
         each = extension(detector, reading)
         kind = _kind(each, "ResourceDetectorConfig")
+        known.append((kind, each.config if kind == "static_config" else detector))
+    take_detected(known, reading)
+
+
+def take_detected(detectors: list[tuple[str, Node]], reading: Reading) -> None:
+    """Take what detectors of these kinds say of the process, a later one over those before it."""
+    found: dict[str, str] = {}
+    place = None
+    for kind, detector in detectors:
         if kind == "static_config":
-            place = fields(each.config, STATIC_DETECTOR, reading).get("attributes", place)
+            place = fields(detector, STATIC_DETECTOR, reading).get("attributes", place)
             found |= _attributes(place, reading)
         elif kind == "environment":
             found |= _of_environment(reading.environ.get("OTEL_RESOURCE_ATTRIBUTES", ""))
@@ -115,7 +121,7 @@ def _of_environment(variable: str) -> dict[str, str]:
     return {pair[0].strip(): pair[1].strip() for pair in pairs if len(pair) == 2}
 
 
-def _sampler(node: Node, reading: Reading, depth: int = 0) -> dict[str, Any]:
+def _sampler(node: Node, clusters: Clusters, reading: Reading, depth: int = 0) -> dict[str, Any]:
     """Return a sampler by its name, or nothing and a problem."""
     found = extension(node, reading)
     kind = _kind(found, "SamplerConfig")
@@ -129,10 +135,14 @@ def _sampler(node: Node, reading: Reading, depth: int = 0) -> dict[str, Any]:
     elif kind in ("cel", "c_e_l"):
         return {"cel": as_dict(found.config, CEL, reading)}
     elif kind == "dynatrace":
-        return {kind: as_dict(found.config, DYNATRACE, reading)}
+        given = fields(found.config, DYNATRACE, reading)
+        server = given.pop("http_service", None)
+        if server is not None:
+            http_service(server, "dynatrace", clusters, reading)
+        return {kind: {name: each.plain() for name, each in given.items()}}
     elif kind == "parent_based":
         wrapped = fields(found.config, PARENT_BASED, reading).get("wrapped_sampler")
-        inner = _sampler(wrapped, reading, depth + 1) if wrapped else {}
+        inner = _sampler(wrapped, clusters, reading, depth + 1) if wrapped else {}
         if inner:
             return {kind: {"wrapped_sampler": inner}}
         if not wrapped:
