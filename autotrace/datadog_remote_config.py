@@ -176,7 +176,7 @@ def parsed(library: Mapping[str, Any]) -> Remote:
     if isinstance(library.get("tracing_sampling_rules"), list):
         rules += map(_rule, library["tracing_sampling_rules"])
     rate = library.get("tracing_sampling_rate")
-    if _is_number(rate):
+    if rate is not None and _is_number(rate):
         rules.append(Rule(_share(rate)))
     pairs = library.get("tracing_tags")
     found = None
@@ -198,7 +198,9 @@ def _rule(told: Any) -> Rule:
     return Rule(
         _share(told["sample_rate"]),
         mechanism,
-        *(str(told.get(key) or "*") for key in ("service", "name", "resource")),
+        str(told.get("service") or "*"),
+        str(told.get("name") or "*"),
+        str(told.get("resource") or "*"),
         _patterns(told.get("tags")),
     )
 

@@ -31,7 +31,6 @@ def server(of: Rates, timeout: float = 10.0) -> WantedTraces:
 
 def test_it_is_asked_when_envoy_would_ask() -> None:
     assert (server(rates()).first, FIRST, INTERVAL) == (10.0, 10.0, 300.0)
-    assert server(rates()).question() is None
     # No two questions at once.
     assert server(rates(), 3600.0).timeout == 150.0
 
