@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import time_ns
 from typing import Any
 
 import pytest
@@ -48,9 +49,19 @@ class Spans(list[Any]):
     def __init__(self) -> None:
         super().__init__()
         self._changed = threading.Condition()
+        self._since = 0
+
+    def clear(self) -> None:
+        """Forgets all spans, and those of earlier requests that are still to come."""
+        with self._changed:
+            super().clear()
+            self._since = time_ns()
 
     def append(self, span: Any) -> None:
         """Takes a span that ended."""
+        began = span.start_ns if isinstance(span, Span) else int(span["start"])
+        if began < self._since:
+            return
         with self._changed:
             super().append(span)
             self._changed.notify_all()
