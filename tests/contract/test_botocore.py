@@ -83,5 +83,5 @@ def test_a_format_of_names_counts_more(get: Callable[[str], bytes], upstream: Up
 
 def test_the_name_is_that_of_one_call_only(spans: Spans, upstream: Upstream) -> None:
     blocking(upstream.url(""))
-    urllib3.request("GET", upstream.url())
+    urllib3.PoolManager().request("GET", upstream.url())
     assert [span["name"] for span in spans.exactly(2)] == ["S3.GetObject", upstream.url("")[7:]]
