@@ -302,9 +302,7 @@ def entered_metadata(
         known = NO_HEADERS
     else:
         known = capture_pairs(headers(metadata), core.names)
-    return core.inbound(
-        known, place(subject) if core.looks else None, peer(subject) if known else ""
-    )
+    return core.inbound(known, place(subject) if core.looks else None, peer(subject))
 
 
 def _bare(core: Core, current: Context) -> Inbound | Context | None:

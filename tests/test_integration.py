@@ -251,3 +251,23 @@ def test_off_means_nothing() -> None:
     assert integration.inbound_environ({}) is None
     assert integration.outbound(lambda _: ClientRequest("GET", "http", "h", 1, "/"), None) is None
     assert not integration.makes_spans()
+
+
+@pytest.mark.parametrize("layer", ["environ", "metadata", "raw"])
+def test_who_connects_counts_without_any_header_too(layer: str) -> None:
+    configure(use_remote_address="1", always_set_request_id_in_response="1")
+    peer = "203.0.113.7"
+    made: Any
+    if layer == "environ":
+        made = integration.inbound_environ({"REQUEST_METHOD": "GET", "REMOTE_ADDR": peer})
+    elif layer == "metadata":
+        made = integration.entered_metadata(
+            (), lambda _: [], lambda _: ("", "", ""), lambda _: peer, None, context.EMPTY
+        )
+    else:
+        made = integration.entered_raw(
+            (), lambda _: ("", "", ""), lambda _: peer, None, context.EMPTY
+        )
+    # From outside, by its address; and its span names it.
+    assert (made.edge, made.peer) == (True, peer)
+    made.finish(200, 0)
