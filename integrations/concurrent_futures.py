@@ -22,7 +22,8 @@ def patch(module: ModuleType, patches: Patches) -> None:
 
 def _submit(original: Callable[..., Any]) -> Callable[..., Any]:
     def submit(self: Any, /, *args: Any, **kwargs: Any) -> Any:
-        if SITE.off or not args:
+        if not CURRENT.get() or SITE.off or not args:
+            # Most often a server's own work: there is nothing to carry.
             return original(self, *args, **kwargs)
         return original(self, carrying(args[0]), *args[1:], **kwargs)
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from autotrace import integration
 from autotrace.integration import CURRENT, Context, Inbound, Patches
-from autotrace.integrations import grpc_inbound
+from autotrace.integrations import grpc_inbound, grpc_metadata
 
 SITE = integration.site("grpc_aio_server")
 # On the inbound call.
@@ -89,7 +89,9 @@ def _find_method_handler(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _begin(method: str, metadata: Any) -> None:
-    inbound = grpc_inbound.begin(metadata, _place, _peer, method)
+    inbound = integration.entered_metadata(
+        metadata or (), grpc_metadata.headers, _place, _peer, method, CURRENT.get()
+    )
     if inbound is None:
         return
     if isinstance(inbound, Context):

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import unquote
 
 from autotrace import integration
 from autotrace.facts import CLIENT_GONE, GrpcRequest
-from autotrace.integration import CURRENT, Context, Inbound
+from autotrace.integration import Inbound
 from autotrace.integrations import grpc_metadata
 from autotrace.integrations.grpc_metadata import Metadata, Metadatum
-
-Subject = TypeVar("Subject")
 
 # The last of `grpc.StatusCode`'s that a server itself answers with.
 DEADLINE_EXCEEDED = 4
@@ -20,21 +17,6 @@ DEADLINE_EXCEEDED = 4
 _NEVER = 1e9
 # Seconds by which a caller that gives up at its deadline may seem to be early here.
 _EARLY = 0.01
-
-
-def begin(
-    metadata: tuple[Metadatum, ...] | None,
-    place: Callable[[Subject], tuple[str, str, str]],
-    peer: Callable[[Subject], str],
-    subject: Subject,
-) -> Inbound | Context | None:
-    """Begins a call; the context to serve it in where there is nothing else to do.
-
-    Its method, the authority it names and who connected are read of `subject` where they matter.
-    """
-    return integration.entered_metadata(
-        metadata or (), grpc_metadata.headers, place, peer, subject, CURRENT.get()
-    )
 
 
 def tell(inbound: Inbound, method: str, metadata: tuple[Metadatum, ...] | None, host: str) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from autotrace import integration
 from autotrace.integration import CURRENT, Context, Inbound, Patches
-from autotrace.integrations import grpc_inbound
+from autotrace.integrations import grpc_inbound, grpc_metadata
 
 SITE = integration.site("grpc_server")
 # On the state of a call that is recorded or has something to tell.
@@ -47,20 +47,22 @@ class _Call:
 
 
 def _find_method_handler(module: ModuleType, original: Callable[..., Any]) -> Callable[..., Any]:
-    def _find_method_handler(rpc_event: Any, state: Any, *args: Any) -> Any:
+    def _find_method_handler(rpc_event: Any, state: Any, method: Any, pipeline: Any) -> Any:
         try:
             if not SITE.off:
-                _begin(module, rpc_event, state, args[0])
+                _begin(module, rpc_event, state, method)
         except Exception as error:
             integration.failed(SITE, error)
-        return original(rpc_event, state, *args)
+        return original(rpc_event, state, method, pipeline)
 
     return _find_method_handler
 
 
 def _begin(module: ModuleType, event: Any, state: Any, method: Any) -> None:
     metadata = event.invocation_metadata
-    inbound = grpc_inbound.begin(metadata, _place, _peer, (event, method))
+    inbound = integration.entered_metadata(
+        metadata or (), grpc_metadata.headers, _place, _peer, (event, method), CURRENT.get()
+    )
     if inbound is None:
         return
     if isinstance(inbound, Context):
@@ -174,8 +176,8 @@ def _reject_rpc(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _serialize_response(original: Callable[..., Any]) -> Callable[..., Any]:
-    def _serialize_response(rpc_event: Any, state: Any, *args: Any, **kwargs: Any) -> Any:
-        data = original(rpc_event, state, *args, **kwargs)
+    def _serialize_response(rpc_event: Any, state: Any, response: Any, serializer: Any) -> Any:
+        data = original(rpc_event, state, response, serializer)
         try:
             served: _Call | None = getattr(state, CALL, None)
             if served is not None and data is not None:
