@@ -106,6 +106,38 @@ class Layout:
         )
 
 
+class Order:
+    """Which headers of a list are known ones, worked out once for the same names in that order.
+
+    `known` are the places and names of those that come first, `repeated` of those that follow.
+    """
+
+    __slots__ = ("keys", "known", "names", "repeated")
+
+    def __init__(self, keys: tuple[bytes, ...], names: Names) -> None:
+        self.keys = keys
+        first: dict[str, int] = {}
+        self.repeated: list[tuple[int, str]] = []
+        spelled = names.raw
+        if not names.raw_first.isdisjoint(keys):
+            for at, key in enumerate(keys):
+                if key in spelled:
+                    self._add(at, spelled[key], first)
+            for announcing in names.announcing.intersection(first):
+                start = names.prefixes[announcing].encode("latin-1")
+                for at, key in enumerate(keys[:MANY]):
+                    if key.startswith(start):
+                        first.setdefault(key.decode("latin-1"), at)
+        self.known = [(at, name) for name, at in first.items()]
+        self.names = (*first,)
+
+    def _add(self, at: int, name: str, first: dict[str, int]) -> None:
+        if name not in first:
+            first[name] = at
+        elif len(self.repeated) < _MOST_REPEATED:
+            self.repeated.append((at, name))
+
+
 class Names:
     """The header names to look for, in each spelling that containers use.
 
@@ -121,12 +153,13 @@ class Names:
         "environ_first",
         "first",
         "last",
+        "last_order",
         "layouts",
         "lower",
+        "orders",
         "prefixes",
         "raw",
         "raw_first",
-        "raw_keys",
     )
 
     def __init__(
@@ -147,7 +180,6 @@ class Names:
         self.environ_along = {environ_key(name): of for name, of in secondary.items()}
         # name in bytes -> name
         self.raw = {name.encode("latin-1"): name for name in self.lower}
-        self.raw_keys = frozenset(self.raw)
         self.raw_first = frozenset(name.encode("latin-1") for name in first)
         # announcing header -> prefix of its family
         self.prefixes = dict(prefixes or {})
@@ -156,6 +188,9 @@ class Names:
         self.layouts: dict[frozenset[str], Layout] = {}
         # That of the last request, since most have the same headers as the one before.
         self.last = Layout(frozenset(), self)
+        # The same of lists of pairs, by their names.
+        self.orders: dict[tuple[bytes, ...], Order] = {}
+        self.last_order = Order((), self)
 
     def layout(self, environ: Mapping[str, object], found: Set[str]) -> Layout:
         """What is read of an environ in which these keys were found at first."""
@@ -166,6 +201,20 @@ class Names:
                 self.layouts.clear()
             made = self.layouts[there] = Layout(there, self)
         self.last = made
+        return made
+
+    def order(self, keys: tuple[bytes, ...]) -> Order:
+        """Which of the headers with these names are known."""
+        made = self.orders.get(keys)
+        if made is None:
+            made = Order(keys, self)
+            if sum(map(len, keys)) > MAX_LENGTH:
+                # Not worth its place: nobody sends that twice.
+                return made
+            if len(self.orders) >= _MAX_LAYOUTS:
+                self.orders.clear()
+            self.orders[keys] = made
+        self.last_order = made
         return made
 
 
@@ -254,38 +303,21 @@ def capture_bytes(pairs: Sequence[tuple[bytes, bytes]], names: Names) -> Known:
 
     As `capture_environ`, it does in C what it does for every header.
     """
-    if names.raw_first.isdisjoint(map(FIRST, pairs)):
+    keys = tuple(map(FIRST, pairs))
+    order = names.last_order
+    if order.keys != keys:
+        order = names.order(keys)
+    if not order.known:
         return NO_HEADERS
-    values = dict(pairs)
-    found = names.raw_keys.intersection(values)
-    spelled = names.raw
-    known = Known()
-    for key in found:
-        known[spelled[key]] = values[key].decode("latin-1")
-    if len(values) < len(pairs):
-        known = _with_repeated(pairs, found, spelled)
-    if not names.announcing.isdisjoint(known):
-        for announcing, prefix in names.prefixes.items():
-            if announcing in known:
-                start = prefix.encode("latin-1")
-                for name, value in islice(pairs, MANY):
-                    if name.startswith(start):
-                        known.setdefault(name.decode("latin-1"), value.decode("latin-1"))
+    known = Captured([(name, pairs[at][1].decode("latin-1")) for at, name in order.known])
+    known.names = order.names
+    if order.repeated:
+        return _with_repeated(known, pairs, order)
     return known
 
 
-def _with_repeated(
-    pairs: Sequence[tuple[bytes, bytes]], found: Set[bytes], spelled: Mapping[bytes, str]
-) -> Known:
-    """The headers of these names, of which some may have come more than once."""
-    known = Repeated()
-    repeated: list[tuple[str, str]] = []
-    for key, value in pairs:
-        if key in found:
-            name = spelled[key]
-            if name not in known:
-                known[name] = value.decode("latin-1")
-            elif len(repeated) < _MOST_REPEATED:
-                repeated.append((name, value.decode("latin-1")))
-    known.repeated = repeated
-    return known
+def _with_repeated(known: Known, pairs: Sequence[tuple[bytes, bytes]], order: Order) -> Known:
+    """The same headers, where some came more than once."""
+    several = Repeated(known)
+    several.repeated = [(name, pairs[at][1].decode("latin-1")) for at, name in order.repeated]
+    return several

@@ -249,17 +249,14 @@ def entered_raw(
     core = _core
     if core is None:
         return None
-    if core.names.raw_first.isdisjoint(map(FIRST, pairs)):
-        if not core.looks and not core.asks_all:
-            # As `_bare` does, without the steps of a call.
-            call = core.inbound(NO_HEADERS)
-            if call is None or call.span is not None:
-                return call
-            made: dict[str, object] = {CALL: call, SPAN: call}
-            return Context({**current, **made} if current else made)
-        known = NO_HEADERS
-    else:
-        known = capture_bytes(pairs, core.names)
+    known = capture_bytes(pairs, core.names)
+    if not known and not core.looks and not core.asks_all:
+        # As `_bare` does, without the steps of a call.
+        call = core.inbound(known)
+        if call is None or call.span is not None:
+            return call
+        made: dict[str, object] = {CALL: call, SPAN: call}
+        return Context({**current, **made} if current else made)
     return core.inbound(known, place(subject) if core.looks else None, peer(subject))
 
 
