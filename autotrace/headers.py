@@ -12,6 +12,9 @@ from itertools import islice
 from operator import itemgetter
 from typing import Any
 
+# The names of a list of pairs, all text or all bytes.
+Keys = tuple[Any, ...]
+
 
 class Known(dict[str, str]):
     """The known headers of one message: lower-case name to first value.
@@ -109,33 +112,55 @@ class Layout:
 class Order:
     """Which headers of a list are known ones, worked out once for the same names in that order.
 
-    `known` are the places and names of those that come first, `repeated` of those that follow.
+    `keys` are the names as they came, `lower` the same in lower case. `known` are the places and
+    names of those that come first, `repeated` of those that follow.
     """
 
     __slots__ = ("keys", "known", "names", "repeated")
 
-    def __init__(self, keys: tuple[bytes, ...], names: Names) -> None:
+    def __init__(self, keys: Keys, lower: Sequence[str], names: Names) -> None:
         self.keys = keys
         first: dict[str, int] = {}
         self.repeated: list[tuple[int, str]] = []
-        spelled = names.raw
-        if not names.raw_first.isdisjoint(keys):
-            for at, key in enumerate(keys):
-                if key in spelled:
-                    self._add(at, spelled[key], first)
-            for announcing in names.announcing.intersection(first):
-                start = names.prefixes[announcing].encode("latin-1")
-                for at, key in enumerate(keys[:MANY]):
-                    if key.startswith(start):
-                        first.setdefault(key.decode("latin-1"), at)
+        for at, name in enumerate(lower):
+            if name in names.lower:
+                if name not in first:
+                    first[name] = at
+                elif len(self.repeated) < _MOST_REPEATED:
+                    self.repeated.append((at, name))
+        for announcing in names.announcing.intersection(first):
+            for at, name in enumerate(lower[:MANY]):
+                if name.startswith(names.prefixes[announcing]):
+                    first.setdefault(name, at)
         self.known = [(at, name) for name, at in first.items()]
         self.names = (*first,)
 
-    def _add(self, at: int, name: str, first: dict[str, int]) -> None:
-        if name not in first:
-            first[name] = at
-        elif len(self.repeated) < _MOST_REPEATED:
-            self.repeated.append((at, name))
+
+class Orders:
+    """The orders of the lists that have come, by their names; text and bytes are never compared."""
+
+    __slots__ = ("_lower", "_made", "_names", "last")
+
+    def __init__(self, names: Names, lower: Callable[[Keys], Sequence[str]]) -> None:
+        self._names = names
+        self._lower = lower
+        self._made: dict[Keys, Order] = {}
+        # That of the last message, since most have the same headers as the one before.
+        self.last = Order((), (), names)
+
+    def of(self, keys: Keys) -> Order:
+        """Which of the headers with these names are known."""
+        made = self._made.get(keys)
+        if made is None:
+            made = Order(keys, self._lower(keys), self._names)
+            if sum(map(len, keys)) > MAX_LENGTH:
+                # Not worth its place: nobody sends that twice.
+                return made
+            if len(self._made) >= _MAX_LAYOUTS:
+                self._made.clear()
+            self._made[keys] = made
+        self.last = made
+        return made
 
 
 class Names:
@@ -153,13 +178,12 @@ class Names:
         "environ_first",
         "first",
         "last",
-        "last_order",
         "layouts",
         "lower",
-        "orders",
         "prefixes",
-        "raw",
         "raw_first",
+        "raw_orders",
+        "text_orders",
     )
 
     def __init__(
@@ -178,8 +202,6 @@ class Names:
         self.environ_first = tuple(environ_key(name) for name in first)
         # key of a secondary name -> those of which it needs one
         self.environ_along = {environ_key(name): of for name, of in secondary.items()}
-        # name in bytes -> name
-        self.raw = {name.encode("latin-1"): name for name in self.lower}
         self.raw_first = frozenset(name.encode("latin-1") for name in first)
         # announcing header -> prefix of its family
         self.prefixes = dict(prefixes or {})
@@ -188,9 +210,9 @@ class Names:
         self.layouts: dict[frozenset[str], Layout] = {}
         # That of the last request, since most have the same headers as the one before.
         self.last = Layout(frozenset(), self)
-        # The same of lists of pairs, by their names.
-        self.orders: dict[tuple[bytes, ...], Order] = {}
-        self.last_order = Order((), self)
+        # The same of lists of pairs.
+        self.raw_orders = Orders(self, self._lower_raw)
+        self.text_orders = Orders(self, _lower)
 
     def layout(self, environ: Mapping[str, object], found: Set[str]) -> Layout:
         """What is read of an environ in which these keys were found at first."""
@@ -203,19 +225,15 @@ class Names:
         self.last = made
         return made
 
-    def order(self, keys: tuple[bytes, ...]) -> Order:
-        """Which of the headers with these names are known."""
-        made = self.orders.get(keys)
-        if made is None:
-            made = Order(keys, self)
-            if sum(map(len, keys)) > MAX_LENGTH:
-                # Not worth its place: nobody sends that twice.
-                return made
-            if len(self.orders) >= _MAX_LAYOUTS:
-                self.orders.clear()
-            self.orders[keys] = made
-        self.last_order = made
-        return made
+    def _lower_raw(self, keys: Keys) -> Sequence[str]:
+        """Names in bytes as text; nothing where no header among them says something by itself."""
+        if self.raw_first.isdisjoint(keys):
+            return ()
+        return [key.decode("latin-1") for key in keys]
+
+
+def _lower(keys: Keys) -> Sequence[str]:
+    return [key.lower() for key in keys]
 
 
 def capture_environ(environ: Mapping[str, Any], names: Names) -> Known:
@@ -272,30 +290,19 @@ def _capture_family(environ: Mapping[str, object], prefix: str, known: Known) ->
             known[key[5:].lower().replace("_", "-")] = value
 
 
-def capture_pairs(pairs: Iterable[tuple[str, str]], names: Names) -> Known:
-    """The known headers of a list of text pairs, names in any case, repeated ones kept."""
-    known = Known()
-    wanted = names.lower
-    repeated: list[tuple[str, str]] = []
-    everything = pairs if isinstance(pairs, list) else list(pairs)
-    for name, value in everything:
-        lower = name.lower()
-        if lower in wanted:
-            if lower in known:
-                if len(repeated) < _MOST_REPEATED:
-                    repeated.append((lower, value))
-            else:
-                known[lower] = value
-    for announcing, prefix in () if names.announcing.isdisjoint(known) else names.prefixes.items():
-        if announcing in known:
-            for name, value in everything:
-                if name.lower().startswith(prefix):
-                    known.setdefault(name.lower(), value)
-    if repeated:
-        several = Repeated(known)
-        several.repeated = repeated
-        return several
-    return known
+def capture_pairs(
+    pairs: Iterable[tuple[str, Any]], names: Names, text: Callable[[Any], str] | None = None
+) -> Known:
+    """The known headers of a list of text pairs, names in any case, repeated ones kept.
+
+    `text` makes text of values that are none yet.
+    """
+    several = pairs if isinstance(pairs, (list, tuple)) else list(pairs)
+    keys = tuple(map(FIRST, several))
+    order = names.text_orders.last
+    if order.keys != keys:
+        order = names.text_orders.of(keys)
+    return _ordered(several, order, _as_it_is if text is None else text)
 
 
 def capture_bytes(pairs: Sequence[tuple[bytes, bytes]], names: Names) -> Known:
@@ -304,20 +311,28 @@ def capture_bytes(pairs: Sequence[tuple[bytes, bytes]], names: Names) -> Known:
     As `capture_environ`, it does in C what it does for every header.
     """
     keys = tuple(map(FIRST, pairs))
-    order = names.last_order
+    order = names.raw_orders.last
     if order.keys != keys:
-        order = names.order(keys)
+        order = names.raw_orders.of(keys)
+    return _ordered(pairs, order, _latin_1)
+
+
+def _ordered(pairs: Sequence[tuple[Any, Any]], order: Order, text: Callable[[Any], str]) -> Known:
+    """The headers that an order knows, their values as text."""
     if not order.known:
         return NO_HEADERS
-    known = Captured([(name, pairs[at][1].decode("latin-1")) for at, name in order.known])
-    known.names = order.names
     if order.repeated:
-        return _with_repeated(known, pairs, order)
+        several = Repeated([(name, text(pairs[at][1])) for at, name in order.known])
+        several.repeated = [(name, text(pairs[at][1])) for at, name in order.repeated]
+        return several
+    known = Captured([(name, text(pairs[at][1])) for at, name in order.known])
+    known.names = order.names
     return known
 
 
-def _with_repeated(known: Known, pairs: Sequence[tuple[bytes, bytes]], order: Order) -> Known:
-    """The same headers, where some came more than once."""
-    several = Repeated(known)
-    several.repeated = [(name, pairs[at][1].decode("latin-1")) for at, name in order.repeated]
-    return several
+def _as_it_is(value: str) -> str:
+    return value
+
+
+def _latin_1(value: bytes) -> str:
+    return value.decode("latin-1")

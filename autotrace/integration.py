@@ -23,7 +23,7 @@ from autotrace.failure import classify
 from autotrace.forks import follow_uwsgi
 from autotrace.grpc_status import is_request as is_grpc
 from autotrace.guard import failed, log, site
-from autotrace.headers import FIRST, NO_HEADERS, capture_bytes, capture_environ, capture_pairs
+from autotrace.headers import NO_HEADERS, capture_bytes, capture_environ, capture_pairs
 from autotrace.log_fields import NAMES as LOG_NAMES
 from autotrace.log_fields import NOTHING, Fields, fields
 from autotrace.log_fields import OTEL_NAMES as LOG_OTEL_NAMES
@@ -283,22 +283,19 @@ def entered_mapping(
 
 def entered_metadata(
     metadata: Sequence[tuple[str, Any]],
-    headers: Callable[[Any], list[tuple[str, str]]],
+    text: Callable[[Any], str],
     place: Callable[[Subject], Place],
     peer: Callable[[Subject], str],
     subject: Subject,
     current: Context,
 ) -> Inbound | Context | None:
-    """The same of gRPC's metadata, keys in lower case, from which `headers` makes text."""
+    """The same of gRPC's metadata, keys in lower case; `text` makes text of a value."""
     core = _core
     if core is None:
         return None
-    if core.names.lower.isdisjoint(map(FIRST, metadata)):
-        if not core.looks and not core.asks_all:
-            return _bare(core, current)
-        known = NO_HEADERS
-    else:
-        known = capture_pairs(headers(metadata), core.names)
+    known = capture_pairs(metadata, core.names, text)
+    if not known and not core.looks and not core.asks_all:
+        return _bare(core, current)
     return core.inbound(known, place(subject) if core.looks else None, peer(subject))
 
 
@@ -360,7 +357,8 @@ def serving(call: Inbound) -> Context:
 
 def apart() -> Context:
     """The current context without the call that is served in it, for one that knows nothing."""
-    ours = (context.CALL, context.SPAN, context.BAGGAGE)
+    # Without spans of ours the spans and the baggage are the program's.
+    ours = (CALL, SPAN, context.BAGGAGE) if makes_spans() else (CALL,)
     return Context({key: value for key, value in CURRENT.get().items() if key not in ours})
 
 

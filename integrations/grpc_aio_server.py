@@ -90,7 +90,7 @@ def _find_method_handler(original: Callable[..., Any]) -> Callable[..., Any]:
 
 def _begin(method: str, metadata: Any) -> None:
     inbound = integration.entered_metadata(
-        metadata or (), grpc_metadata.headers, _place, _peer, method, CURRENT.get()
+        metadata or (), grpc_metadata.text, _place, _peer, method, CURRENT.get()
     )
     if inbound is None:
         return

@@ -28,14 +28,15 @@ _is_key = re.compile(r"[a-z0-9_.-]+").fullmatch
 _NOT_SENT, _TEXT, _BYTES = range(3)
 
 
-def headers(metadata: Iterable[Metadatum]) -> list[tuple[str, str]]:
-    """The metadata of a message that arrived."""
-    return [pair if type(pair[1]) is str else (pair[0], _text(pair[1])) for pair in metadata]
+def text(value: Any) -> str:
+    """A value that arrived as it is on the wire."""
+    return value if type(value) is str else b2a_base64(value, newline=False).decode().rstrip("=")
 
 
 def kept(metadata: Metadata) -> dict[str, str]:
     """What somebody wants to know of the metadata of a response."""
-    return integration.response_headers(headers(metadata)) if metadata else {}
+    pairs = [(key, text(value)) for key, value in metadata or ()]
+    return integration.response_headers(pairs) if pairs else {}
 
 
 def replaced(metadata: Metadata, outbound: Outbound) -> list[Metadatum]:
@@ -74,10 +75,6 @@ def _sort(name: str) -> int:
     if name == _USER_AGENT or not _is_key(name):
         return _NOT_SENT
     return _BYTES if name.endswith(_BINARY) else _TEXT
-
-
-def _text(value: bytes) -> str:
-    return b2a_base64(value, newline=False).decode("ascii").rstrip("=")
 
 
 def _bytes(value: str) -> bytes:

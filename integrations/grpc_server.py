@@ -61,7 +61,7 @@ def _find_method_handler(module: ModuleType, original: Callable[..., Any]) -> Ca
 def _begin(module: ModuleType, event: Any, state: Any, method: Any) -> None:
     metadata = event.invocation_metadata
     inbound = integration.entered_metadata(
-        metadata or (), grpc_metadata.headers, _place, _peer, (event, method), CURRENT.get()
+        metadata or (), grpc_metadata.text, _place, _peer, (event, method), CURRENT.get()
     )
     if inbound is None:
         return

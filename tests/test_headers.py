@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import tracemalloc
+
 import pytest
 
 from autotrace.headers import Known, Names, capture_bytes, capture_environ, capture_pairs
@@ -110,6 +114,58 @@ def test_bytes_keep_repeated_names_in_their_order() -> None:
 def test_bytes_give_the_family_too() -> None:
     known = capture_bytes([(b"uberctx-a", b"b"), (b"uber-trace-id", b"1:2:0:1")], NAMES)
     assert known == {"uber-trace-id": "1:2:0:1", "uberctx-a": "b"}
+
+
+@pytest.mark.parametrize("turns", [1, 3])
+def test_the_same_names_in_another_order_or_number_are_read_anew(turns: int) -> None:
+    lists = (
+        [(b"host", b"h"), (b"traceparent", b"1"), (b"tracestate", b"2")],
+        [(b"tracestate", b"3"), (b"traceparent", b"4"), (b"host", b"h")],
+        [(b"traceparent", b"5")],
+        [(b"host", b"h"), (b"traceparent", b"6"), (b"traceparent", b"7")],
+        [(b"host", b"h")],
+        [],
+    )
+    expected = (
+        {"traceparent": ["1"], "tracestate": ["2"]},
+        {"traceparent": ["4"], "tracestate": ["3"]},
+        {"traceparent": ["5"]},
+        {"traceparent": ["6", "7"]},
+        {},
+        {},
+    )
+    for _ in range(turns):
+        for pairs, values in zip(lists, expected, strict=True):
+            texts = [(name.decode().title(), value.decode()) for name, value in pairs]
+            for known in (capture_bytes(pairs, NAMES), capture_pairs(texts, NAMES)):
+                assert {name: known.all(name) for name in known} == values
+
+
+def test_ever_new_names_do_not_fill_the_memory() -> None:
+    names = Names(("traceparent",))
+    for number in range(1000):
+        pairs = [(f"x-{number}", ""), ("traceparent", "00"), ("x-long", "")]
+        assert capture_pairs(pairs, names) == {"traceparent": "00"}
+        assert capture_bytes([(b"n" * 10_000 + str(number).encode(), b"")], names) == {}
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    for number in range(1000):
+        capture_bytes([(b"n" * 10_000 + str(number).encode(), b"")], names)
+        capture_pairs([(f"y-{number}", "")], names)
+    grown = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert grown < 300_000
+
+
+def test_text_and_bytes_are_never_compared() -> None:
+    code = (
+        "from autotrace.headers import Names, capture_bytes, capture_pairs\n"
+        "names = Names(('traceparent',))\n"
+        "for _ in range(3):\n"
+        "    assert capture_bytes([(b'host', b''), (b'traceparent', b'a')], names)\n"
+        "    assert capture_pairs([('host', ''), ('traceparent', 'a')], names)\n"
+    )
+    subprocess.run([sys.executable, "-bb", "-c", code], check=True, timeout=60)
 
 
 def test_a_name_that_did_not_arrive_has_no_values() -> None:

@@ -246,6 +246,20 @@ def test_the_call_that_is_served_can_be_told_its_route() -> None:
     assert not integration.is_serving(None)
 
 
+@pytest.mark.parametrize(("mode", "kept"), [("propagate", True), ("trace", False)])
+def test_apart_from_a_call_is_what_the_call_brought(mode: str, kept: bool) -> None:
+    """In propagate mode the span that is current and the baggage are the program's own."""
+    configure(mode=mode)
+    call = integration.inbound_environ({"HTTP_TRACEPARENT": f"00-{'1' * 32}-{'2' * 16}-01"})
+    assert call is not None
+    program = {context.SPAN: object(), "another": object()}
+    CURRENT.set(context.Context({**integration.serving(call), **program}))
+    left = integration.apart()
+    assert context.CALL not in left
+    assert (context.SPAN in left) is kept
+    assert left["another"] is program["another"]
+
+
 def test_off_means_nothing() -> None:
     configure(mode="off")
     assert integration.inbound_environ({}) is None
@@ -262,7 +276,7 @@ def test_who_connects_counts_without_any_header_too(layer: str) -> None:
         made = integration.inbound_environ({"REQUEST_METHOD": "GET", "REMOTE_ADDR": peer})
     elif layer == "metadata":
         made = integration.entered_metadata(
-            (), lambda _: [], lambda _: ("", "", ""), lambda _: peer, None, context.EMPTY
+            (), str, lambda _: ("", "", ""), lambda _: peer, None, context.EMPTY
         )
     else:
         made = integration.entered_raw(

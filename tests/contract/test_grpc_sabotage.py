@@ -38,7 +38,7 @@ POINTS = (
     "integrations.grpc_inbound:begun",
     "integrations.grpc_inbound:framed",
     "integrations.grpc_inbound:tell_caller",
-    "integrations.grpc_metadata:headers",
+    "integrations.grpc_metadata:text",
     "integrations.grpc_metadata:kept",
     "integrations.grpc_metadata:replaced",
     "integrations.grpc_outbound:_failure",
