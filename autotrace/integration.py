@@ -23,7 +23,7 @@ from autotrace.failure import classify
 from autotrace.forks import follow_uwsgi
 from autotrace.grpc_status import is_request as is_grpc
 from autotrace.guard import failed, log, site
-from autotrace.headers import NO_HEADERS, capture_bytes, capture_environ, capture_pairs
+from autotrace.headers import FIRST, NO_HEADERS, capture_bytes, capture_environ, capture_pairs
 from autotrace.log_fields import NAMES as LOG_NAMES
 from autotrace.log_fields import NOTHING, Fields, fields
 from autotrace.log_fields import OTEL_NAMES as LOG_OTEL_NAMES
@@ -293,8 +293,10 @@ def entered_metadata(
     core = _core
     if core is None:
         return None
-    known = capture_pairs(metadata, core.names, text)
-    if not known and not core.looks and not core.asks_all:
+    known = NO_HEADERS
+    if not core.names.lower.isdisjoint(map(FIRST, metadata)):
+        known = capture_pairs(metadata, core.names, text)
+    elif not core.looks and not core.asks_all:
         return _bare(core, current)
     return core.inbound(known, place(subject) if core.looks else None, peer(subject))
 
