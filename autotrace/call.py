@@ -140,7 +140,8 @@ class Inbound(Unrecorded):
 
     def identify(self) -> None:
         """Reads the ids that arrived, and makes those that did not."""
-        self.read()
+        if self.unread:
+            self.read()
         if not self.trace_id:
             self.trace_id = self.core.new_trace_id()
         if not self.span_id:
@@ -193,18 +194,20 @@ class Outbound:
     """One exchange on the wire: the headers to send, and the span if it is recorded.
 
     `pairs` are lower-case names with values as on the wire, `replaced` the other names that must
-    not be sent besides them. `on_wire` is set by the layer that writes the request, so that a layer
-    above may hand its exchange down. `owned_above`: that layer ends it after a failure.
+    not be sent besides them; `text` are the first of them, where they were made as HTTP/1.1 has
+    them. `on_wire` is set by the layer that writes the request, so that a layer above may hand its
+    exchange down. `owned_above`: that layer ends it after a failure.
     """
 
     __slots__ = (
+        "_lines",
+        "_pairs",
+        "_text",
         "confined",
         "initials",
         "known",
-        "lines",
         "on_wire",
         "owned_above",
-        "pairs",
         "replaced",
         "span",
     )
@@ -216,21 +219,45 @@ class Outbound:
         replaced: Set[str],
         initials: Set[bytes],
         known: Known = NO_HEADERS,
+        text: str = "",
     ) -> None:
         self.span = span
-        self.pairs = pairs
+        self._pairs = pairs
+        self._text = text
         self.replaced = replaced
         # What arrived with the call that causes it, by which copies are told.
         self.known = known
         # How lines begin that may be one of our headers.
         self.initials = initials
-        # These headers as HTTP/1.1 has them, once they were written: all calls that a call which is
-        # not recorded makes send the same.
-        self.lines: bytes | None = None
+        self._lines: bytes | None = None
         self.on_wire = span is None
         self.owned_above = False
         # Whether there may be something in it that not every host is told.
         self.confined = False
+
+    @property
+    def pairs(self) -> Pairs:
+        """The headers to send."""
+        if self._text:
+            lines = (line.partition(": ") for line in self._text.split("\r\n"))
+            self._pairs = [*((name, value) for name, _, value in lines), *self._pairs]
+            self._text = ""
+        return self._pairs
+
+    @property
+    def lines(self) -> bytes:
+        """The same as HTTP/1.1 has them, without a last line end; empty without any.
+
+        Made once: all calls that a call which is not recorded makes send the same.
+        """
+        made = self._lines
+        if made is None:
+            text = self._text
+            if self._pairs:
+                rest = "\r\n".join(map(": ".join, self._pairs))
+                text = f"{text}\r\n{rest}" if text else rest
+            made = self._lines = text.encode("latin-1")
+        return made
 
     def beside(self, own: Iterable[tuple[str, str]]) -> Outbound:
         """The headers to send beside those that the program has set (lower-case names, values).

@@ -288,7 +288,7 @@ class Core(Deciding, Sending):
         context = CURRENT.get()
         call = context.get(CALL)
         # A request's own context has two values, of which none is that wish.
-        if (call is None or len(context) > 2) and context and suppressed(context):
+        if (len(context) > 2 or call is None) and context and suppressed(context):
             return None
         request: ClientRequest | None = None
         if self.propagating:
@@ -313,7 +313,7 @@ class Core(Deciding, Sending):
 
     def _differs(self, call: Inbound) -> bool:
         """Whether what a call sends differs by who is called, so that none serves for all."""
-        return (call.plan or self._planner.nothing).by_hop or bool(self._outbound_routes)
+        return self._always_differs or (call.plan is not None and call.plan.by_hop)
 
     def _asked(self, current: object, call: object, request: ClientRequest) -> Outbound:
         """Begins an exchange of which the request is known."""
@@ -365,9 +365,7 @@ class Core(Deciding, Sending):
         COUNTED[call.reason] += 1
         own_ids = None
         if self.tracer is not None:
-            own_ids = self._start(
-                call, self.tracer, (request.host, request.method, request.target)
-            )
+            own_ids = self._start(call, self.tracer, (request.host, request.method, request.target))
         if not call.sampled:
             if own_ids is not None:
                 call.span_id, call.parent_id = own_ids
@@ -437,6 +435,8 @@ class Core(Deciding, Sending):
             return outbound
         if identity is not call:
             identity.identify()
+        elif self._is_usual and call.plan is None and not call.sampled:
+            return self._unasked(call)
         return self._headers(identity, call, None, request)
 
     def _recorded(self, span: Span, call: Inbound, request: ClientRequest) -> Outbound:

@@ -33,13 +33,13 @@ SENT: dict[str, Set[str] | None] = {
 class Outside:
     """Which hosts are outside, and which headers they get."""
 
-    __slots__ = ("_always", "_anywhere", "_inside", "_sent")
+    __slots__ = ("_anywhere", "_inside", "_sent", "always")
 
     def __init__(self, inside: Hosts, sent: Set[str]) -> None:
         self._inside = inside
         self._sent = sent
         # Not even the ids go everywhere.
-        self._always = not sent >= _IDS
+        self.always = not sent >= _IDS
         # Lightstep's header has room for baggage.
         self._anywhere = frozenset(sent - {ot.OT_SPAN_CONTEXT})
 
@@ -53,7 +53,7 @@ class Outside:
 
     def confines(self, known: Known) -> bool:
         """Whether a call with these headers may cause others that send something only inside."""
-        return self._always or not self._anywhere.issuperset(known)
+        return self.always or not self._anywhere.issuperset(known)
 
     def fitted(self, outbound: Outbound, request: ClientRequest) -> Outbound:
         """An outbound call with what its host may be told."""

@@ -30,13 +30,24 @@ class Sending:
 
     def __init__(self, config: Config, routes: Routes, names: Names, tracer: Tracer | None) -> None:
         self._outbound_routes = routes
+        self._by_route = bool(routes)
         self._upstream_formatted = bool(config.upstream_operation)
         says = {trust.USER_AGENT} if config.add_user_agent else set()
         self._initials = initials(names.lower | trust.AT_THE_EDGE | says)
         self._planner = _planner(config, tracer)
+        nothing = self._planner.nothing
+        # Whether what calls send differs by who is called, so that none serves for all.
+        self._always_differs = self._by_route or nothing.by_hop
         self._service = config.service_name, config.node_id
         self._says_who = _says_who(config)
         self._outside = Outside.from_config(config)
+        self._is_usual = (
+            nothing.both
+            and not self._says_who
+            and not self._always_differs
+            and config.trace_id_128bit
+            and (self._outside is None or not self._outside.always)
+        )
 
     def _headers(
         self,
@@ -51,36 +62,59 @@ class Sending:
         """
         plan = call.plan or self._planner.nothing
         known = call.known
-        told = known if call.agreed is None else call.agreed
-        hop = self._hop_of(call, request) if plan.by_hop else NOWHERE
+        text = ""
         pairs: Pairs = []
         if identity is call:
             if call.unread:
-                pairs = propagation.as_it_came(known, plan)
-            if not pairs:
+                text = propagation.as_it_came(known, plan)
+            if not text:
                 call.identify()
-        if not pairs:
+        request_id = call.request_id
+        if plan.both:
+            text = text or propagation.inject_both(identity)
+            if request_id:
+                text = f"{text}\r\n{REQUEST_ID}: {request_id}"
+        else:
+            told = known if call.agreed is None else call.agreed
+            hop = self._hop_of(call, request) if plan.by_hop else NOWHERE
             for inject in plan.injections:
                 pairs += inject(identity, told, hop)
-        request_id = call.request_id
-        if request_id:
-            pairs.append((REQUEST_ID, request_id))
+            if request_id:
+                pairs.append((REQUEST_ID, request_id))
         if known:
             if BAGGAGE in known:
-                text = baggage.carried(known)
-                if text:
-                    pairs.append((BAGGAGE, text))
+                entries = baggage.carried(known)
+                if entries:
+                    pairs.append((BAGGAGE, entries))
             if plan.carried:
                 pairs += propagation.carry(known, plan.carried)
         if self._says_who:
             carried = plan.carried
             pairs += [pair for pair in self._says_who if pair[0] not in carried]
-        outbound = Outbound(span, pairs, plan.replaced, self._initials, known)
-        if self._outside is not None:
+        outbound = Outbound(span, pairs, plan.replaced, self._initials, known, text)
+        if self._outside is not None and (known or self._outside.always):
             outbound.confined = self._outside.confines(known)
-        if request is not None and self._outbound_routes:
+        if request is not None and self._by_route:
             self._tell_route(outbound, self._outbound_route(call, request))
         return outbound
+
+    def _unasked(self, call: Inbound) -> Outbound:
+        """`_headers` of a call that brought nothing and is not sampled, as it usually is sent.
+
+        In half the steps, since most calls are like that.
+        """
+        if not call.span_id:
+            call.identify()
+        trace_id, span_id = call.trace_id, call.span_id
+        text = (
+            f"traceparent: 00-{trace_id}-{span_id}-00\r\n"
+            f"x-b3-traceid: {trace_id}\r\nx-b3-spanid: {span_id}\r\nx-b3-sampled: 0"
+        )
+        request_id = call.request_id
+        if request_id:
+            text = f"{text}\r\nx-request-id: {request_id}"
+        replaced = self._planner.nothing.replaced
+        return Outbound(None, [], replaced, self._initials, NO_HEADERS, text)
 
     def _hop_of(self, call: Inbound, request: ClientRequest | None) -> Hop:
         """Who calls whom, out of which operation."""

@@ -20,6 +20,8 @@ SITE = integration.site("httpcore")
 EXCHANGE = integration.EXCHANGE
 # Among a request's extensions until its body is sent: the span that notes when that is.
 _SPAN = "_autotrace_span"
+# As a number: looking for bytes in bytes takes Python five times as long.
+_EQUALS = ord("=")
 
 Pairs = list[tuple[bytes, bytes]]
 
@@ -94,7 +96,7 @@ def _headers(outbound: Outbound, request: Any) -> Pairs:
     headers: Pairs = request.headers
     initials = outbound.initials
     suspects = [pair for pair in headers if pair[0][:2] in initials]
-    if suspects or b"=" in request.url.target:
+    if suspects or _EQUALS in request.url.target:
         lines = [b"%b %b" % (request.method, request.url.target), *map(b": ".join, suspects)]
         if integration.is_signed(b"\n".join(lines).decode("latin-1").lower()):
             return headers

@@ -65,6 +65,7 @@ __all__ = [
     "carry",
     "carry_all",
     "in_family",
+    "inject_both",
     "is_forwarded",
     "refuses",
     "without",
@@ -144,15 +145,15 @@ class Plan:
     """What is done about a call with a certain set of known headers, worked out once.
 
     `arrived` are the formats that it came in, `extractors` read them in the order in which they
-    are believed; `twofold`: they are the two that nearly always agree, and `unchanged`: what is not
-    sampled may send them on as they came. `injections` write the
-    formats that are sent, and take the place of the headers named in `replaced`; `by_hop`: they
-    differ by who is called. `carried` are the headers sent on as they are. `decides`: headers came
-    that have a say in whether the call is traced.
+    are believed; `twofold`: they are the two that nearly always agree. `injections` write the
+    formats that are sent, and take the place of the headers named in `replaced`; `both`: they are
+    these two as well. `by_hop`: they differ by who is called. `carried` are the headers sent on as
+    they are. `decides`: headers came that have a say in whether the call is traced.
     """
 
     __slots__ = (
         "arrived",
+        "both",
         "by_hop",
         "carried",
         "decides",
@@ -160,7 +161,6 @@ class Plan:
         "injections",
         "replaced",
         "twofold",
-        "unchanged",
     )
 
     def __init__(
@@ -179,7 +179,7 @@ class Plan:
         sent_on = () if only is not None else self.arrived
         sent = [FORMATS[n] for n in dict.fromkeys((*order, *sent_on)) if n in FORMATS]
         self.injections = tuple(format.inject for format in sent) if only is None else only
-        self.unchanged = self.twofold and {format.name for format in sent} == {*_TWOFOLD}
+        self.both = only is None and {format.name for format in sent} == {*_TWOFOLD}
         self.by_hop = any(format.name == "sw8" for format in sent)
         if any(format.name == "datadog" for format in sent):
             # Datadog's state stands in W3C's headers too.
@@ -239,9 +239,12 @@ def refuses(known: Known, plan: Plan) -> bool:
     return plan.twofold and twofold.refuses(known)
 
 
-def as_it_came(known: Known, plan: Plan) -> list[tuple[str, str]]:
-    """The trace headers of a call that its caller refuses, where they are what `inject` writes."""
-    return twofold.as_it_came(known) if plan.unchanged else []
+def as_it_came(known: Known, plan: Plan) -> str:
+    """The trace headers of a call that its caller refuses, where they are what is sent anyway."""
+    return twofold.as_it_came(known) if plan.both else ""
+
+
+inject_both = twofold.inject
 
 
 def extract(known: Known, plan: Plan) -> Extracted:

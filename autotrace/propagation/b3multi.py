@@ -30,7 +30,7 @@ _STATES |= {
     for spelling in (word, word.title(), word.upper())
 }
 # Debug implies the decision, so nothing else may be said beside it.
-_WRITTEN = ((SAMPLED, "0"), (SAMPLED, "1"), (FLAGS, "1"))
+WRITTEN = ((SAMPLED, "0"), (SAMPLED, "1"), (FLAGS, "1"))
 _ZERO = "0" * 16
 _ZEROS = frozenset((_ZERO, "0" * 32))
 
@@ -85,5 +85,5 @@ def inject(
     if span.parent_id:
         if state is None:
             return (*ids, (PARENT_ID, span.parent_id))
-        return (*ids, (PARENT_ID, span.parent_id), _WRITTEN[state])
-    return ids if state is None else (*ids, _WRITTEN[state])
+        return (*ids, (PARENT_ID, span.parent_id), WRITTEN[state])
+    return ids if state is None else (*ids, WRITTEN[state])

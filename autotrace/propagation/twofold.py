@@ -1,7 +1,7 @@
 """W3C Trace Context and B3 in several headers, which come out of most meshes together.
 
 One proxy has written both. Where they say the same in so many words, both together cost no more to
-read than one of them.
+read than one of them. We write both too, unless configured otherwise, as one piece of text.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from autotrace.propagation.b3multi import FLAGS, PARENT_ID, SAMPLED, SPAN_ID, TRACE_ID
-from autotrace.propagation.incoming import Incoming
+from autotrace.propagation.b3multi import FLAGS, PARENT_ID, SAMPLED, SPAN_ID, TRACE_ID, WRITTEN
+from autotrace.propagation.incoming import Identity, Incoming
 from autotrace.propagation.tracecontext import TRACEPARENT, TRACESTATE
 from autotrace.propagation.tracestate import tracestate
 
@@ -21,6 +21,11 @@ _NEEDED = frozenset((TRACEPARENT, TRACE_ID, SPAN_ID, SAMPLED))
 _ZERO_TRACE, _ZERO_SPAN = "0" * 32, "0" * 16
 # Digits of all ids together, without a parent's and with one.
 _LENGTHS = frozenset((48, 64))
+
+# What B3 says of a decision.
+_STATES = {None: ""} | {
+    state: f"\r\n{name}: {value}" for state, (name, value) in enumerate(WRITTEN)
+}
 
 _from_hex = bytes.fromhex
 
@@ -63,26 +68,38 @@ def extract(known: Known) -> Incoming | None:
     return made
 
 
-def as_it_came(known: Known) -> list[tuple[str, str]]:
+def as_it_came(known: Known) -> str:
     """What is sent on of headers that refuse a span; nothing if that has to be written anew."""
     trace_id = known[TRACE_ID]
     span_id = known[SPAN_ID]
     parent_id = known.get(PARENT_ID, "")
     if not _are_ids(trace_id, span_id, parent_id):
-        return []
-    pairs = [
-        (TRACEPARENT, known[TRACEPARENT]),
-        (TRACE_ID, trace_id),
-        (SPAN_ID, span_id),
-        (SAMPLED, "0"),
-    ]
+        return ""
+    states = tracestate((known[TRACESTATE],)) if TRACESTATE in known else ""
+    return _text(known[TRACEPARENT], states, trace_id, span_id, parent_id, _STATES[0])
+
+
+def inject(span: Identity) -> str:
+    """The headers that make `span` the receiver's parent, a line each."""
+    trace_id = span.trace_id
+    span_id = span.span_id
+    state = span.sampled
+    wide = trace_id if len(trace_id) == 32 else trace_id.rjust(32, "0")
+    flags = (2 if span.random else 0) + (1 if state else 0)
+    traceparent = f"00-{wide}-{span_id}-0{flags}"
+    return _text(traceparent, span.tracestate, trace_id, span_id, span.parent_id, _STATES[state])
+
+
+def _text(
+    traceparent: str, states: str, trace_id: str, span_id: str, parent_id: str, state: str
+) -> str:
+    if states:
+        traceparent = f"{traceparent}\r\ntracestate: {states}"
     if parent_id:
-        pairs.append((PARENT_ID, parent_id))
-    if TRACESTATE in known:
-        states = tracestate((known[TRACESTATE],))
-        if states:
-            pairs.append((TRACESTATE, states))
-    return pairs
+        state = f"\r\nx-b3-parentspanid: {parent_id}{state}"
+    return (
+        f"traceparent: {traceparent}\r\nx-b3-traceid: {trace_id}\r\nx-b3-spanid: {span_id}{state}"
+    )
 
 
 def _are_ids(trace_id: str, span_id: str, parent_id: str) -> bool:
