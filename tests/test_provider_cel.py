@@ -10,7 +10,7 @@ import pytest
 from autotrace.headers import Known
 from autotrace.provider.asked import Asked
 from autotrace.provider.cel import MISSING, made_ready
-from autotrace.provider.cel_text import text
+from autotrace.provider.cel_text import Unwritable, text
 from autotrace.provider.samplers import parse_sampler
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -128,10 +128,93 @@ HEADERS = {"select_expr": {"operand": name("request"), "field": "headers"}}
         ({"const_expr": {"bool_value": False}}, "false"),
         ({"list_expr": {"elements": [name("a"), name("b")]}}, "[a, b]"),
         ({"select_expr": {**HEADERS["select_expr"], "testOnly": True}}, "has(request.headers)"),
+        (
+            {"struct_expr": {"entries": [{"map_key": string("k"), "value": name("a")}]}},
+            '{"k": a}',
+        ),
     ],
 )
 def test_a_tree_of_envoys_is_written_out(tree: object, written: str) -> None:
     assert text(tree) == written
+
+
+GATHERED = name("@result")
+
+
+def loop(step: object) -> dict[str, Any]:
+    """The loop that a macro over the headers becomes."""
+    return {
+        "comprehension_expr": {
+            "iterVar": "h",
+            "iterRange": HEADERS,
+            "accuVar": "@result",
+            "accuInit": {"constExpr": {"boolValue": True}},
+            "loopCondition": call("@not_strictly_false", GATHERED),
+            "loopStep": step,
+            "result": GATHERED,
+        }
+    }
+
+
+def list_of(element: object) -> dict[str, Any]:
+    """A list of one in a tree."""
+    return {"listExpr": {"elements": [element]}}
+
+
+ONE = {"constExpr": {"int64Value": "1"}}
+
+
+@pytest.mark.parametrize(
+    ("step", "written"),
+    [
+        (call("_&&_", GATHERED, name("p")), "all(h, p)"),
+        (call("_||_", GATHERED, name("p")), "exists(h, p)"),
+        (
+            call("_?_:_", name("p"), call("_+_", GATHERED, ONE), GATHERED),
+            "exists_one(h, p)",
+        ),
+        (call("_+_", GATHERED, list_of(name("t"))), "map(h, t)"),
+        (
+            call("_?_:_", name("p"), call("_+_", GATHERED, list_of(name("t"))), GATHERED),
+            "map(h, p, t)",
+        ),
+        (
+            call("_?_:_", name("p"), call("_+_", GATHERED, list_of(name("h"))), GATHERED),
+            "filter(h, p)",
+        ),
+    ],
+)
+def test_macros_are_told_by_their_loops(step: object, written: str) -> None:
+    assert text(loop(step)) == f"request.headers.{written}"
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        None,
+        GATHERED,
+        call("_+_", GATHERED, ONE),
+        call("_&&_", name("other"), name("p")),
+        call("_?_:_", name("p"), GATHERED, name("other")),
+        call("_?_:_", name("p"), call("_&&_", GATHERED, name("q")), GATHERED),
+        call("_+_", GATHERED, {"listExpr": {}}),
+        call("_+_", GATHERED, {"listExpr": {"elements": [name("a"), name("b")]}}),
+    ],
+)
+def test_other_loops_have_no_text(step: object) -> None:
+    with pytest.raises(Unwritable):
+        text(loop(step))
+
+
+def test_a_macro_decides() -> None:
+    pytest.importorskip("cel")
+    is_tenant = call("startsWith", string("x-tenant"), target=name("h"))
+    tree = loop(call("_||_", GATHERED, is_tenant))
+    sampler, problem = parse_sampler({"cel": {"expression": {"cel_expr_parsed": {"expr": tree}}}})
+    assert (sampler is not None, problem) == (True, "")
+    assert sampler is not None
+    for headers, sampled in (({"x-tenant": "a"}, True), ({"x-other": "a"}, False)):
+        assert sampler(Asked(None, TRACE, Known(headers), PLACE)).sampled is sampled
 
 
 def test_a_tree_of_envoys_is_an_expression_too() -> None:

@@ -6,7 +6,7 @@ https://github.com/google/cel-spec/blob/master/proto/cel/expr/syntax.proto, as p
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 _BINARY = frozenset(("&&", "||", "==", "!=", "<", "<=", ">", ">=", "+", "-", "*", "/", "%"))
@@ -15,7 +15,7 @@ _NUMBERS = ("int64_value", "uint64_value", "double_value")
 
 
 class Unwritable(ValueError):
-    """What no text is known for: macros come as loops, and are not put together again."""
+    """What no text is known for, such as a loop that is none of the macros."""
 
 
 def text(tree: object) -> str:
@@ -31,6 +31,10 @@ def text(tree: object) -> str:
         return _call(_fields(inner))
     if kind == "list_expr":
         return f"[{', '.join(map(text, _fields(inner).get('elements', ())))}]"
+    if kind == "struct_expr":
+        return f"{{{', '.join(map(_entry, _fields(inner).get('entries', ())))}}}"
+    if kind == "comprehension_expr":
+        return _macro(_fields(inner))
     raise Unwritable(kind)
 
 
@@ -63,6 +67,58 @@ def _constant(inner: object) -> str:
     if kind in _NUMBERS:
         return f"{value}u" if kind == "uint64_value" else str(value)
     raise Unwritable(kind)
+
+
+def _entry(entry: object) -> str:
+    given = _fields(entry)
+    if "map_key" not in given:
+        raise Unwritable("a message")
+    return f"{text(given['map_key'])}: {text(given.get('value'))}"
+
+
+def _macro(given: dict[str, Any]) -> str:
+    """The macro that a loop has been made of, by its step: what becomes of what it gathers.
+
+    https://github.com/google/cel-spec/blob/master/doc/langdef.md#macros
+    """
+    variable = str(given.get("iter_var", ""))
+    gathered = str(given.get("accu_var", ""))
+    function, step = _called(given.get("loop_step"))
+    condition = ""
+    if function == "_?_:_" and len(step) == 3 and _is_name(step[2], gathered):
+        condition = text(step[0])
+        function, step = _called(step[1])
+    if len(step) != 2 or not _is_name(step[0], gathered):
+        raise Unwritable("a loop")
+    what: tuple[str, ...]
+    if function == "_&&_" and not condition:
+        macro, what = "all", (text(step[1]),)
+    elif function == "_||_" and not condition:
+        macro, what = "exists", (text(step[1]),)
+    elif function == "_+_" and _only(step[1])[0] == "list_expr":
+        elements = _fields(_only(step[1])[1]).get("elements") or ()
+        if len(elements) != 1:
+            raise Unwritable("a loop")
+        element, made = elements[0], text(elements[0])
+        # As `filter` is a `map` to the element itself.
+        macro = "filter" if condition and _is_name(element, variable) else "map"
+        what = (condition,) if macro == "filter" else (*filter(None, (condition,)), made)
+    elif function == "_+_" and condition:
+        macro, what = "exists_one", (condition,)
+    else:
+        raise Unwritable("a loop")
+    return f"{text(given.get('iter_range'))}.{macro}({', '.join((variable, *what))})"
+
+
+def _called(tree: object) -> tuple[str, Sequence[Any]]:
+    """The function that is called, and its arguments."""
+    kind, inner = _only(tree)
+    given = _fields(inner) if kind == "call_expr" else {}
+    return str(given.get("function", "")), given.get("args", ())
+
+
+def _is_name(tree: object, name: str) -> bool:
+    return _only(tree) == ("ident_expr", {"name": name})
 
 
 def _select(given: dict[str, Any]) -> str:
