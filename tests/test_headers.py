@@ -118,7 +118,7 @@ def test_bytes_give_the_family_too() -> None:
 
 @pytest.mark.parametrize("turns", [1, 3])
 def test_the_same_names_in_another_order_or_number_are_read_anew(turns: int) -> None:
-    lists = (
+    lists: tuple[list[tuple[bytes, bytes]], ...] = (
         [(b"host", b"h"), (b"traceparent", b"1"), (b"tracestate", b"2")],
         [(b"tracestate", b"3"), (b"traceparent", b"4"), (b"host", b"h")],
         [(b"traceparent", b"5")],

@@ -100,9 +100,9 @@ def _macro(given: dict[str, Any]) -> str:
         if len(elements) != 1:
             raise Unwritable("a loop")
         element, made = elements[0], text(elements[0])
-        # As `filter` is a `map` to the element itself.
-        macro = "filter" if condition and _is_name(element, variable) else "map"
-        what = (condition,) if macro == "filter" else (*filter(None, (condition,)), made)
+        macro, what = "map", (condition, made) if condition else (made,)
+        if condition and _is_name(element, variable):
+            macro, what = "filter", (condition,)
     elif function == "_+_" and condition:
         macro, what = "exists_one", (condition,)
     else:
