@@ -126,7 +126,7 @@ def test_the_same_names_in_another_order_or_number_are_read_anew(turns: int) -> 
         [(b"host", b"h")],
         [],
     )
-    expected = (
+    expected: tuple[dict[str, list[str]], ...] = (
         {"traceparent": ["1"], "tracestate": ["2"]},
         {"traceparent": ["4"], "tracestate": ["3"]},
         {"traceparent": ["5"]},

@@ -96,7 +96,7 @@ def _macro(given: dict[str, Any]) -> str:
     elif function == "_||_" and not condition:
         macro, what = "exists", (text(step[1]),)
     elif function == "_+_" and _only(step[1])[0] == "list_expr":
-        elements = _fields(_only(step[1])[1]).get("elements") or ()
+        elements = list(_fields(_only(step[1])[1]).get("elements") or ())
         if len(elements) != 1:
             raise Unwritable("a loop")
         element, made = elements[0], text(elements[0])
