@@ -183,8 +183,18 @@ def _query(scope: Scope) -> str:
 
 def _peer(scope: Scope) -> str:
     """The address that connected."""
-    client = scope.get("client")
+    client = _address(scope, "client")
     return client[0] if client else ""
+
+
+def _address(scope: Scope, name: str) -> Any:
+    """Host and port of an end, where the server tells."""
+    address = scope.get(name)
+    if address is None or type(address) is tuple or type(address) is list:
+        return address
+    # Any iterable will do here too (Falcon's test client), and be left to the application.
+    scope[name] = list(address)
+    return scope[name]
 
 
 def _request(scope: Scope) -> ServerRequest:
@@ -206,8 +216,8 @@ def _request(scope: Scope) -> ServerRequest:
     if query:
         target = f"{target}?{query}"
     host = field(b"host")
-    server = get("server")
-    if not host and server:
+    server = None if host else _address(scope, "server")
+    if server:
         host = f"{server[0]}:{server[1]}"
     length = field(b"content-length")
     kind = field(b"content-type")

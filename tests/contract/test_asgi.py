@@ -325,6 +325,27 @@ def test_headers_that_can_be_read_but_once_are_sent(message: Any, spans: Spans) 
     assert list(sent["headers"]) == [(b"a", b"b")]
 
 
+@pytest.mark.parametrize("settings", [*SETTINGS, {"use_remote_address": "1"}])
+def test_addresses_that_can_be_read_but_once_are_read_by_the_application_too(
+    settings: dict[str, str],
+) -> None:
+    """Falcon's test client makes iterators of them."""
+    ends = {"client": ("127.0.0.9", 5000), "server": ("127.0.0.1", 8000)}
+    seen: dict[str, tuple[Any, ...]] = {}
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        seen.update({name: tuple(scope[name]) for name in ends})
+        await hello(scope, receive, send)
+
+    once = {name: iter(address) for name, address in ends.items()}
+    with agent.traced(**settings) as spans:
+        served(application, {**scope_of(), "headers": [], **once})
+        hosts = [span["tags"]["http.url"] for span in spans.records()]
+    assert seen == ends
+    traced = "mode" not in settings and "random_sampling" not in settings
+    assert hosts == ["http://127.0.0.1:8000/in"] * traced
+
+
 @pytest.mark.parametrize("headers", [SAMPLED, UNSAMPLED])
 def test_the_response_tells_the_request_id_where_it_shall(headers: dict[str, str]) -> None:
     named = {**headers, "x-request-id": "id-1"}
