@@ -22,7 +22,7 @@ def patch(module: ModuleType, patches: Patches) -> None:
 
 
 def _error(
-    app: object, request: object, response: object, error: BaseException, *more: Any
+    app: object, request: object, response: object, error: BaseException, *more: Any, **named: Any
 ) -> BaseException:
     return error
 

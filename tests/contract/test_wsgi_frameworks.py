@@ -196,3 +196,22 @@ def test_falcon_sees_headers_that_can_be_read_but_once(settings: dict[str, str])
         assert client.simulate_get("/echo", headers={"X-Mine": "1"}).text == "1"
         routes = [span["tags"]["http.route"] for span in spans.records()]
     assert routes == ([] if settings else ["/echo"])
+
+
+def test_falcon_tells_what_a_websocket_raised() -> None:
+    class Broken:
+        async def on_websocket(self, req: Any, ws: Any) -> None:
+            raise ZeroDivisionError
+
+    async def ask() -> None:
+        app = falcon.asgi.App()
+        app.add_route("/broken", Broken())
+        async with falcon.testing.ASGIConductor(app) as conductor:
+            with pytest.raises(falcon.WebSocketDisconnected):
+                async with conductor.simulate_ws("/broken"):
+                    pass
+
+    with agent.traced() as spans:
+        asyncio.run(ask())
+        span = spans.one()
+    assert span["status_message"].startswith("ZeroDivisionError")
