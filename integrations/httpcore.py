@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Generator
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -32,7 +33,8 @@ def patch(module: ModuleType, patches: Patches) -> None:
     prefix = "Async" if kind == "_async" else ""
     if name != "connection_pool":
         connection = getattr(module, f"{prefix}{name.upper()}Connection")
-        patches.replace(connection, "_send_request_headers", _send_request_headers)
+        sending = partial(_send_request_headers, name == "http11")
+        patches.replace(connection, "_send_request_headers", sending)
         if integration.notes_instants():
             sent = _send_async_request_body if prefix else _send_request_body
             patches.replace(connection, "_send_request_body", sent)
@@ -81,17 +83,43 @@ _SCHEMES = {"ws": "http", "wss": "https"}
 
 
 def put(outbound: Outbound, pool: Any, request: Any) -> tuple[Any, Any]:
-    """The same request as it is to be sent: a copy, since this one may be used again."""
+    """The same request with the exchange in it: a copy, since this one may be used again."""
     sent = object.__new__(type(request))
-    vars(sent).update(vars(request))
-    sent.headers = _headers(outbound, request)
-    if outbound.span is not None:
-        # The extensions come through every layer below, while a proxy's makes a request anew.
-        sent.extensions = {**request.extensions, EXCHANGE: outbound}
+    # The extensions come through every layer below, while a proxy's makes a request anew.
+    extensions = {**request.extensions, EXCHANGE: outbound}
+    vars(sent).update(vars(request), extensions=extensions)
     return pool, sent
 
 
-def _headers(outbound: Outbound, request: Any) -> Pairs:
+def _send_request_headers(http11: bool, original: Callable[..., Any]) -> Callable[..., Any]:
+    """Puts the headers on, and tells an exchange that it is connected, and to whom."""
+
+    def _send_request_headers(self: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            request = kwargs["request"]
+            outbound = request.extensions.get(EXCHANGE)
+            if outbound is not None:
+                if request.method != b"CONNECT":
+                    # A pool keeps the request of an answer that is neither read nor closed.
+                    del request.extensions[EXCHANGE]
+                    request.headers = _headers(outbound, request, http11)
+                outbound.on_wire = True
+                if outbound.span is not None:
+                    if integration.notes_instants():
+                        request.extensions[_SPAN] = outbound.span
+                    integration.note(outbound.span, "first_upstream_tx_byte_sent")
+                    outbound.span.peer = self._network_stream.get_extra_info("server_addr")
+        except OSError:
+            # The peer has gone already; sending will tell.
+            pass
+        except Exception as error:
+            integration.failed(SITE, error)
+        return original(self, *args, **kwargs)
+
+    return _send_request_headers
+
+
+def _headers(outbound: Outbound, request: Any, http11: bool) -> Any:
     """The headers of a request, ours last, in place of those of the same names."""
     headers: Pairs = request.headers
     initials = outbound.initials
@@ -107,32 +135,24 @@ def _headers(outbound: Outbound, request: Any) -> Pairs:
             headers = [
                 pair for pair in headers if not outbound.replaces(pair[0].decode("latin-1").lower())
             ]
+    if http11 and outbound.lines:
+        try:
+            return _checked(headers, outbound.lines)
+        except Exception:
+            # The program's own are at fault, of which h11 tells it.
+            pass
     return headers + [(name.encode(), value.encode("latin-1")) for name, value in outbound.pairs]
 
 
-def _send_request_headers(original: Callable[..., Any]) -> Callable[..., Any]:
-    """Tells an exchange that it is connected, and to whom."""
+def _checked(headers: Pairs, lines: bytes) -> Any:
+    """Headers as h11 has them once it has checked them, and all of ours as if they were one.
 
-    def _send_request_headers(self: Any, *args: Any, **kwargs: Any) -> Any:
-        try:
-            extensions = kwargs["request"].extensions
-            if EXCHANGE in extensions:
-                # A pool keeps the request of an answer that is neither read nor closed.
-                outbound = extensions.pop(EXCHANGE)
-                outbound.on_wire = True
-                if outbound.span is not None:
-                    if integration.notes_instants():
-                        extensions[_SPAN] = outbound.span
-                    integration.note(outbound.span, "first_upstream_tx_byte_sent")
-                    outbound.span.peer = self._network_stream.get_extra_info("server_addr")
-        except OSError:
-            # The peer has gone already; sending will tell.
-            pass
-        except Exception as error:
-            integration.failed(SITE, error)
-        return original(self, *args, **kwargs)
-
-    return _send_request_headers
+    It would check them one by one, which takes it longer than everything else that we do.
+    """
+    made = sys.modules["h11._headers"].normalize_and_validate(headers)
+    name, _, rest = lines.partition(b": ")
+    made._full_items.append((name, name, rest))
+    return made
 
 
 def _send_request_body(original: Callable[..., Any]) -> Callable[..., Any]:
