@@ -172,6 +172,7 @@ class Names:
     """
 
     __slots__ = (
+        "_alone",
         "announcing",
         "environ",
         "environ_along",
@@ -181,7 +182,6 @@ class Names:
         "layouts",
         "lower",
         "prefixes",
-        "raw_first",
         "raw_orders",
         "text_orders",
     )
@@ -202,7 +202,7 @@ class Names:
         self.environ_first = tuple(environ_key(name) for name in first)
         # key of a secondary name -> those of which it needs one
         self.environ_along = {environ_key(name): of for name, of in secondary.items()}
-        self.raw_first = frozenset(name.encode("latin-1") for name in first)
+        self._alone = frozenset(first)
         # announcing header -> prefix of its family
         self.prefixes = dict(prefixes or {})
         self.announcing = frozenset(self.prefixes)
@@ -227,9 +227,11 @@ class Names:
 
     def _lower_raw(self, keys: Keys) -> Sequence[str]:
         """Names in bytes as text; nothing where no header among them says something by itself."""
-        if self.raw_first.isdisjoint(keys):
-            return ()
-        return [key.decode("latin-1") for key in keys]
+        lower = b"\n".join(keys).lower().decode("latin-1").split("\n")
+        if len(lower) != len(keys):
+            # None at all, or one that is no name.
+            lower = [key.lower().decode("latin-1") for key in keys]
+        return () if self._alone.isdisjoint(lower) else lower
 
 
 def _lower(keys: Keys) -> Sequence[str]:
@@ -306,7 +308,7 @@ def capture_pairs(
 
 
 def capture_bytes(pairs: Sequence[tuple[bytes, bytes]], names: Names) -> Known:
-    """The known headers of a list of pairs of bytes, names in lower case, repeated ones kept.
+    """The known headers of a list of pairs of bytes, names in any case, repeated ones kept.
 
     As `capture_environ`, it does in C what it does for every header.
     """

@@ -241,7 +241,7 @@ def entered_raw(
     subject: Subject,
     current: Context,
 ) -> Inbound | Context | None:
-    """The same of headers in bytes, names in lower case; of `subject` is read what is asked for.
+    """The same of headers in bytes, names in any case; of `subject` is read what is asked for.
 
     Most requests bring nothing that is known and are not recorded. Of those it gives no call but
     the context to serve it in, made of the current one, since there is nothing else to do.
@@ -262,22 +262,21 @@ def entered_raw(
 
 def entered_mapping(
     keys: Any,
-    pairs: Callable[[Subject], Sequence[tuple[bytes, bytes]]],
+    pairs: Sequence[tuple[bytes, bytes]],
     place: Callable[[Subject], Place],
     peer: Callable[[Subject], str],
     subject: Subject,
     current: Context,
 ) -> Inbound | Context | None:
-    """The same of headers whose view of their keys, a set, compares them in any case."""
+    """The same of headers with a view of their keys, a set, that compares them in any case."""
     core = _core
     if core is None:
         return None
-    if keys.isdisjoint(core.names.first):
-        if not core.looks and not core.asks_all:
-            return _bare(core, current)
-        known = NO_HEADERS
-    else:
-        known = capture_bytes(pairs(subject), core.names)
+    known = NO_HEADERS
+    if not keys.isdisjoint(core.names.first):
+        known = capture_bytes(pairs, core.names)
+    elif not core.looks and not core.asks_all:
+        return _bare(core, current)
     return core.inbound(known, place(subject) if core.looks else None, peer(subject))
 
 

@@ -63,8 +63,9 @@ def _entered(connection: Any, request: Any) -> Context | _Sent | None:
         # A head that cannot be read has no request but a stand-in.
         if message.method == "UNKNOWN":
             return None
+        # As they came: in its headers aiohttp decodes values as UTF-8.
         inbound = integration.entered_mapping(
-            message.headers.keys(), _pairs, _place, _peer, request, CURRENT.get()
+            message.headers.keys(), message.raw_headers, _place, _peer, request, CURRENT.get()
         )
         if inbound is None or isinstance(inbound, Context):
             return inbound
@@ -76,11 +77,6 @@ def _entered(connection: Any, request: Any) -> Context | _Sent | None:
     except Exception as error:
         integration.failed(SITE, error)
         return None
-
-
-def _pairs(request: Any) -> list[tuple[bytes, bytes]]:
-    # As they came: in its headers aiohttp decodes values as UTF-8.
-    return [(name.lower(), value) for name, value in request._message.raw_headers]
 
 
 def _place(request: Any) -> tuple[str, str, str]:

@@ -111,6 +111,15 @@ def test_bytes_keep_repeated_names_in_their_order() -> None:
     assert known.all("tracestate") == ["a=1", "b=2"]
 
 
+def test_bytes_may_be_in_any_case() -> None:
+    for key in (b"TraceParent", b"TRACEPARENT"):
+        assert capture_bytes([(b"Host", b"h"), (key, b"00")], NAMES) == {"traceparent": "00"}
+    # Two names in one, which is none.
+    assert capture_bytes([(b"host\ntraceparent", b"1"), (b"traceparent", b"2")], NAMES) == {
+        "traceparent": "2"
+    }
+
+
 def test_bytes_give_the_family_too() -> None:
     known = capture_bytes([(b"uberctx-a", b"b"), (b"uber-trace-id", b"1:2:0:1")], NAMES)
     assert known == {"uber-trace-id": "1:2:0:1", "uberctx-a": "b"}
