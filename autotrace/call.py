@@ -18,12 +18,14 @@ from autotrace.facts import (
 )
 from autotrace.failure import reason
 from autotrace.headers import NO_HEADERS, Known
-from autotrace.request_id import NOT_TRACEABLE, generate, set_reason
+from autotrace.propagation import twofold
+from autotrace.request_id import HEADER, NOT_TRACEABLE, generate, set_reason
 from autotrace.span import Span, Unrecorded, otel_context
 
 if TYPE_CHECKING:
     from autotrace.core import Core
     from autotrace.propagation import Incoming, Plan
+    from autotrace.propagation.twofold import Told
     from autotrace.routes import Route
 
 Pairs = list[tuple[str, str]]
@@ -193,15 +195,18 @@ def _flags(span: Span, flags: tuple[str, ...], status: int) -> tuple[str, ...]:
 class Outbound:
     """One exchange on the wire: the headers to send, and the span if it is recorded.
 
-    `pairs` are lower-case names with values as on the wire, `replaced` the other names that must
-    not be sent besides them; `text` are the first of them, where they were made as HTTP/1.1 has
-    them. `on_wire` is set by the layer that writes the request, so that a layer above may hand its
-    exchange down. `owned_above`: that layer ends it after a failure.
+    `pairs` are lower-case names with values as on the wire, `lines` the same as HTTP/1.1 has them,
+    and `replaced` the other names that must not be sent besides them. `on_wire` is set by the layer
+    that writes the request, so that a layer above may hand its exchange down. `owned_above`: that
+    layer ends it after a failure.
     """
 
     __slots__ = (
+        "_all",
+        "_both",
         "_lines",
         "_pairs",
+        "_request_id",
         "_text",
         "confined",
         "initials",
@@ -219,11 +224,18 @@ class Outbound:
         replaced: Set[str],
         initials: Set[bytes],
         known: Known = NO_HEADERS,
+        both: Told | None = None,
+        request_id: str = "",
         text: str = "",
     ) -> None:
         self.span = span
-        self._pairs = pairs
+        # What is sent, in the form in which it was made: libraries want it in one or the other.
+        self._both = both
+        self._request_id = request_id
+        # Whatever is known, as it came.
         self._text = text
+        self._pairs = pairs
+        self._all: Pairs | None = None
         self.replaced = replaced
         # What arrived with the call that causes it, by which copies are told.
         self.known = known
@@ -235,14 +247,20 @@ class Outbound:
         # Whether there may be something in it that not every host is told.
         self.confined = False
 
+    def add(self, name: str, value: str) -> None:
+        """Sends a further header."""
+        self._pairs.append((name, value))
+
     @property
     def pairs(self) -> Pairs:
         """The headers to send."""
-        if self._text:
-            lines = (line.partition(": ") for line in self._text.split("\r\n"))
-            self._pairs = [*((name, value) for name, _, value in lines), *self._pairs]
-            self._text = ""
-        return self._pairs
+        made = self._all
+        if made is None:
+            made = self._all = [] if self._both is None else twofold.pairs(self._both)
+            if self._request_id:
+                made.append((HEADER, self._request_id))
+            made += self.known.items() if self._text else self._pairs
+        return made
 
     @property
     def lines(self) -> bytes:
@@ -252,12 +270,22 @@ class Outbound:
         """
         made = self._lines
         if made is None:
-            text = self._text
+            text = self._text if self._both is None else twofold.text(self._both)
+            if self._request_id:
+                own = f"x-request-id: {self._request_id}"
+                text = f"{text}\r\n{own}" if text else own
             if self._pairs:
                 rest = "\r\n".join(map(": ".join, self._pairs))
                 text = f"{text}\r\n{rest}" if text else rest
             made = self._lines = text.encode("latin-1")
         return made
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether all of it are ids that were made here, in the formats of digits: any protocol
+        can send it as it is.
+        """
+        return self._both is not None and not self._pairs and not self.known
 
     def beside(self, own: Iterable[tuple[str, str]]) -> Outbound:
         """The headers to send beside those that the program has set (lower-case names, values).

@@ -428,8 +428,10 @@ class Core(Deciding, Sending):
     ) -> Outbound:
         """The outbound side of what is not recorded."""
         if self.propagating:
-            pairs = propagation.carry_all(call.known)
-            outbound = Outbound(None, pairs, _NOTHING_ELSE, self._initials, call.known)
+            known = call.known
+            text = propagation.carry_text(known)
+            pairs = [] if text else propagation.carry(known, tuple(known))
+            outbound = Outbound(None, pairs, _NOTHING_ELSE, self._initials, known, text=text)
             if self._outside is not None:
                 outbound.confined = self._outside.confines(call.known)
             return outbound

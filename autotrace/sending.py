@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from autotrace import decorator, propagation, request_id, trust
+from autotrace import decorator, propagation, trust
 from autotrace.call import Inbound, Outbound, Pairs
 from autotrace.facts import ServerRequest
 from autotrace.headers import NO_HEADERS
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from autotrace.config import Config
     from autotrace.facts import ClientRequest
     from autotrace.headers import Names
+    from autotrace.propagation.twofold import Told
     from autotrace.provider import Tracer
     from autotrace.routes import Route, Routes
     from autotrace.span import Span
 
-REQUEST_ID = request_id.HEADER
 BAGGAGE = baggage.BAGGAGE
 
 
@@ -62,25 +62,20 @@ class Sending:
         """
         plan = call.plan or self._planner.nothing
         known = call.known
-        text = ""
+        both: Told | None = None
         pairs: Pairs = []
         if identity is call:
             if call.unread:
-                text = propagation.as_it_came(known, plan)
-            if not text:
+                both = propagation.as_it_came(known, plan)
+            if both is None:
                 call.identify()
-        request_id = call.request_id
         if plan.both:
-            text = text or propagation.inject_both(identity)
-            if request_id:
-                text = f"{text}\r\n{REQUEST_ID}: {request_id}"
+            both = both or propagation.inject_both(identity)
         else:
             told = known if call.agreed is None else call.agreed
             hop = self._hop_of(call, request) if plan.by_hop else NOWHERE
             for inject in plan.injections:
                 pairs += inject(identity, told, hop)
-            if request_id:
-                pairs.append((REQUEST_ID, request_id))
         if known:
             if BAGGAGE in known:
                 entries = baggage.carried(known)
@@ -91,7 +86,8 @@ class Sending:
         if self._says_who:
             carried = plan.carried
             pairs += [pair for pair in self._says_who if pair[0] not in carried]
-        outbound = Outbound(span, pairs, plan.replaced, self._initials, known, text)
+        id_ = call.request_id
+        outbound = Outbound(span, pairs, plan.replaced, self._initials, known, both, id_)
         if self._outside is not None and (known or self._outside.always):
             outbound.confined = self._outside.confines(known)
         if request is not None and self._by_route:
@@ -106,15 +102,9 @@ class Sending:
         if not call.span_id:
             call.identify()
         trace_id, span_id = call.trace_id, call.span_id
-        text = (
-            f"traceparent: 00-{trace_id}-{span_id}-00\r\n"
-            f"x-b3-traceid: {trace_id}\r\nx-b3-spanid: {span_id}\r\nx-b3-sampled: 0"
-        )
-        request_id = call.request_id
-        if request_id:
-            text = f"{text}\r\nx-request-id: {request_id}"
+        both = f"00-{trace_id}-{span_id}-00", "", trace_id, span_id, "", 0
         replaced = self._planner.nothing.replaced
-        return Outbound(None, [], replaced, self._initials, NO_HEADERS, text)
+        return Outbound(None, [], replaced, self._initials, NO_HEADERS, both, call.request_id)
 
     def _hop_of(self, call: Inbound, request: ClientRequest | None) -> Hop:
         """Who calls whom, out of which operation."""
@@ -135,7 +125,7 @@ class Sending:
         formatted = self._upstream_formatted or bool(route.upstream_operation)
         told = decorator.told(route.decorator, route.propagate, formatted)
         if told:
-            outbound.pairs.append((decorator.HEADER, told))
+            outbound.add(decorator.HEADER, told)
         if outbound.span is not None:
             outbound.span.outbound_route = route
             outbound.span.operation = route.decorator

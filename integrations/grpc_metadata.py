@@ -45,7 +45,8 @@ def replaced(metadata: Metadata, outbound: Outbound) -> list[Metadatum]:
     Keys are compared as they are: gRPC refuses those in upper case, and shall go on doing so. A
     list, because older versions cannot put a tuple into the message in which they refuse it.
     """
-    ours = _fit(outbound.pairs)
+    plain = outbound.is_plain
+    ours: list[Metadatum] = [*outbound.pairs] if plain else _fit(outbound.pairs)
     if not metadata:
         return ours
     kept = [p for p in metadata if p[0] == _USER_AGENT or not outbound.replaces(p[0])]

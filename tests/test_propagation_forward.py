@@ -19,6 +19,7 @@ from autotrace.propagation import (
     in_family,
     is_forwarded,
 )
+from autotrace.propagation.forward import carry_text
 from tests.propagation_spans import known
 
 ISTIO = [
@@ -157,3 +158,13 @@ def test_no_text_raises(headers: dict[str, str]) -> None:
         assert headers[name] == value
         assert value.isascii()
         assert "\n" not in value
+
+
+@pytest.mark.parametrize("value", ["a\nb", "a\rb", "a\r\nb", "\xe9", "\x7f", "a\x00", "x" * 9000])
+def test_what_may_not_be_sent_on_is_no_text(value: str) -> None:
+    assert carry_text(Known({"x-request-id": "1", "baggage": value})) == ""
+
+
+def test_what_may_be_sent_on_is_text_as_it_came() -> None:
+    known = Known({"x-request-id": "1", "baggage": "a=b;\tc d"})
+    assert carry_text(known) == "x-request-id: 1\r\nbaggage: a=b;\tc d"

@@ -32,7 +32,7 @@ from autotrace.propagation.forward import (
     MAX_CARRIED,
     carried,
     carry,
-    carry_all,
+    carry_text,
     in_family,
 )
 from autotrace.propagation.hop import NOWHERE, Hop
@@ -63,7 +63,7 @@ __all__ = [
     "carried",
     "extract",
     "carry",
-    "carry_all",
+    "carry_text",
     "in_family",
     "inject_both",
     "is_forwarded",
@@ -239,9 +239,9 @@ def refuses(known: Known, plan: Plan) -> bool:
     return plan.twofold and twofold.refuses(known)
 
 
-def as_it_came(known: Known, plan: Plan) -> str:
+def as_it_came(known: Known, plan: Plan) -> twofold.Told | None:
     """The trace headers of a call that its caller refuses, where they are what is sent anyway."""
-    return twofold.as_it_came(known) if plan.both else ""
+    return twofold.as_it_came(known) if plan.both else None
 
 
 inject_both = twofold.inject

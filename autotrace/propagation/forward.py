@@ -55,11 +55,11 @@ def carry(known: Known, names: Sequence[str]) -> list[tuple[str, str]]:
     return pairs
 
 
-def carry_all(known: Known) -> list[tuple[str, str]]:
-    """Every header that is known, likewise."""
-    if not known.repeated and all_acceptable(known.values()):
-        return list(known.items())
-    return carry(known, tuple(known))
+def carry_text(known: Known) -> str:
+    """Every header that is known, as HTTP/1.1 has them; nothing where `carry` has to choose."""
+    if known.repeated or not all_acceptable(known.values()):
+        return ""
+    return "\r\n".join(map(": ".join, known.items()))
 
 
 def in_family(name: str) -> bool:

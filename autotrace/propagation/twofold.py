@@ -1,7 +1,7 @@
 """W3C Trace Context and B3 in several headers, which come out of most meshes together.
 
 One proxy has written both. Where they say the same in so many words, both together cost no more to
-read than one of them. We write both too, unless configured otherwise, as one piece of text.
+read than one of them. We write both too, unless configured otherwise, in the form that is wanted.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from autotrace.propagation.tracestate import tracestate
 
 if TYPE_CHECKING:
     from autotrace.headers import Known
+
+# What both say: `traceparent`, `tracestate`; B3's trace, span and parent ids, and its decision.
+Told = tuple[str, str, str, str, str, "int | None"]
 
 _NEEDED = frozenset((TRACEPARENT, TRACE_ID, SPAN_ID, SAMPLED))
 _ZERO_TRACE, _ZERO_SPAN = "0" * 32, "0" * 16
@@ -68,38 +71,50 @@ def extract(known: Known) -> Incoming | None:
     return made
 
 
-def as_it_came(known: Known) -> str:
-    """What is sent on of headers that refuse a span; nothing if that has to be written anew."""
+def as_it_came(known: Known) -> Told | None:
+    """What is sent on of headers that refuse a span; None if that has to be written anew."""
     trace_id = known[TRACE_ID]
     span_id = known[SPAN_ID]
     parent_id = known.get(PARENT_ID, "")
     if not _are_ids(trace_id, span_id, parent_id):
-        return ""
+        return None
     states = tracestate((known[TRACESTATE],)) if TRACESTATE in known else ""
-    return _text(known[TRACEPARENT], states, trace_id, span_id, parent_id, _STATES[0])
+    return known[TRACEPARENT], states, trace_id, span_id, parent_id, 0
 
 
-def inject(span: Identity) -> str:
-    """The headers that make `span` the receiver's parent, a line each."""
+def inject(span: Identity) -> Told:
+    """The headers that make `span` the receiver's parent."""
     trace_id = span.trace_id
     span_id = span.span_id
     state = span.sampled
     wide = trace_id if len(trace_id) == 32 else trace_id.rjust(32, "0")
     flags = (2 if span.random else 0) + (1 if state else 0)
     traceparent = f"00-{wide}-{span_id}-0{flags}"
-    return _text(traceparent, span.tracestate, trace_id, span_id, span.parent_id, _STATES[state])
+    return traceparent, span.tracestate, trace_id, span_id, span.parent_id, state
 
 
-def _text(
-    traceparent: str, states: str, trace_id: str, span_id: str, parent_id: str, state: str
-) -> str:
-    if states:
-        traceparent = f"{traceparent}\r\ntracestate: {states}"
+def pairs(told: Told) -> list[tuple[str, str]]:
+    """The headers as names and values."""
+    traceparent, states, trace_id, span_id, parent_id, state = told
+    made = [(TRACEPARENT, traceparent), (TRACE_ID, trace_id), (SPAN_ID, span_id)]
+    if state is not None:
+        made.append(WRITTEN[state])
     if parent_id:
-        state = f"\r\nx-b3-parentspanid: {parent_id}{state}"
-    return (
-        f"traceparent: {traceparent}\r\nx-b3-traceid: {trace_id}\r\nx-b3-spanid: {span_id}{state}"
-    )
+        made.append((PARENT_ID, parent_id))
+    if states:
+        made.append((TRACESTATE, states))
+    return made
+
+
+def text(told: Told) -> str:
+    """The headers as HTTP/1.1 has them, without a last line end."""
+    traceparent, states, trace_id, span_id, parent_id, state = told
+    rest = _STATES[state]
+    if parent_id:
+        rest = f"\r\nx-b3-parentspanid: {parent_id}{rest}"
+    if states:
+        rest = f"\r\ntracestate: {states}{rest}"
+    return f"traceparent: {traceparent}\r\nx-b3-traceid: {trace_id}\r\nx-b3-spanid: {span_id}{rest}"
 
 
 def _are_ids(trace_id: str, span_id: str, parent_id: str) -> bool:
