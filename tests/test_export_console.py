@@ -66,6 +66,14 @@ def test_elsewhere_a_line_a_span(make: Make) -> None:
     ]
 
 
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_span_that_cannot_be_told_takes_no_other_with_it(make: Make, terminal: bool) -> None:
+    writing, written = make(terminal)
+    outcome = writing.deliver([make_span(kind=99), ROOT], Patience())
+    assert outcome == Outcome(sent=1, failed=1, problem="a span cannot be described")
+    assert "shop.example.com" in written.read_text()
+
+
 def test_a_closed_descriptor_is_an_outcome(make: Make) -> None:
     writing, _ = make(False)
     os.close(writing._descriptor)

@@ -52,6 +52,18 @@ def test_batches_are_appended(tmp_path: Path) -> None:
     assert ids == [f"{1:016x}", f"{2:016x}"] * 2
 
 
+def test_a_span_that_cannot_be_told_takes_no_other_with_it(tmp_path: Path) -> None:
+    path = tmp_path / "spans.jsonl"
+    first, last = numbered(2)
+    spans = [first, make_span(kind=99), last]
+    outcome = Lines(str(path), RESOURCE).deliver(spans, Patience())
+    assert outcome == Outcome(sent=2, failed=1, problem="a span cannot be encoded")
+    assert [json.loads(line)["span_id"] for line in path.read_text().splitlines()] == [
+        first.span_id,
+        last.span_id,
+    ]
+
+
 def test_a_file_that_was_moved_away_is_made_anew(tmp_path: Path) -> None:
     path = tmp_path / "spans.jsonl"
     receiver = Lines(str(path), RESOURCE)

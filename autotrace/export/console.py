@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from autotrace.export.jsonl import described, standard_error, write_all
 from autotrace.export.receiver import Outcome, Patience
 from autotrace.export.waterfall import waterfall
+from autotrace.guard import failed, site
 
 if TYPE_CHECKING:
     from autotrace.config import Config
@@ -36,8 +37,14 @@ class Console:
     def deliver(self, spans: Sequence[Span], patience: Patience) -> Outcome:
         """Writes what is complete, and keeps the rest of it for later."""
         ready: list[dict[str, Any]] = []
+        lost = Outcome()
         for span in spans:
-            plain = described(span, self._resource)
+            try:
+                plain = described(span, self._resource)
+            except Exception as error:
+                failed(site("export.encode:span"), error)
+                lost = lost.plus(Outcome(failed=1, problem="a span cannot be described"))
+                continue
             if not self._terminal:
                 ready.append(plain)
                 continue
@@ -46,7 +53,7 @@ class Console:
                 ready += self._held.pop(span.trace_id)
         if sum(map(len, self._held.values())) > MOST_HELD_BACK:
             ready += self._all_held()
-        return self._write(ready)
+        return lost.plus(self._write(ready))
 
     def close(self) -> None:
         """Writes what was held back."""

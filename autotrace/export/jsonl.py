@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from autotrace.export import batches
 from autotrace.export.attribute_text import json_bytes, plain
 from autotrace.export.receiver import Outcome, Patience
 
@@ -65,7 +66,9 @@ class Lines:
 
     def deliver(self, spans: Sequence[Span], patience: Patience) -> Outcome:
         """Writes the spans; opens the file anew each time, so that it may be rotated."""
-        body = encode(spans, self._resource)
+        return batches.deliver(encode, spans, self._resource, sys.maxsize, self._write)
+
+    def _write(self, body: bytes, spans: Sequence[Span]) -> Outcome:
         try:
             if self._path:
                 descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
