@@ -52,7 +52,7 @@ CLIENTS_ONLY = (
 # Beside an integration's own functions: the verb that takes its protocol's headers.
 OF_INTEGRATION = {
     "aiohttp_client": ("_request", "_sending", "_put_headers", "_end"),
-    "aiohttp_server": ("_pairs", "_tell", "_end"),
+    "aiohttp_server": ("_tell", "_end"),
     "asgi": ("integration:capture_bytes", "_request", "_Exchange._heard", "_Exchange._note"),
     "bottle": ("_route",),
     "cherrypy": ("_route",),
