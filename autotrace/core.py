@@ -60,6 +60,7 @@ class Core(Deciding, Sending):
         self.finish = finish
         self.propagating = config.mode == "propagate"
         self.verbose = config.verbose
+        self.spans_sessions = config.websocket_sessions
         self._inbound_routes = inbound_routes or Routes(())
         self._outbound_routes = outbound_routes or Routes(())
         Deciding.__init__(self, config, (self._inbound_routes, self._outbound_routes), tracer)

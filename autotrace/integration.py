@@ -13,13 +13,15 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from opentelemetry.trace import StatusCode
+
 from autotrace import context, grpc_status, guard
 from autotrace.call import Inbound, Outbound
 from autotrace.carried import adopted, carried, environment, joined
 from autotrace.context import CALL, CURRENT, SPAN, Context
 from autotrace.core import Core, configured
 from autotrace.facts import ClientRequest, Message, Response, ServerRequest
-from autotrace.failure import classify
+from autotrace.failure import classify, reason
 from autotrace.forks import follow_uwsgi
 from autotrace.grpc_status import is_request as is_grpc
 from autotrace.guard import failed, log, site
@@ -30,13 +32,12 @@ from autotrace.log_fields import OTEL_NAMES as LOG_OTEL_NAMES
 from autotrace.patches import Patches
 from autotrace.response_headers import kept, kept_bytes
 from autotrace.signatures import is_signed
-from autotrace.span import CONSUMER
+from autotrace.span import CONSUMER, Span
 
 if TYPE_CHECKING:
     from autotrace.config import Config
     from autotrace.export.pipeline import Pipeline
     from autotrace.provider import Place
-    from autotrace.span import Span
 
 __all__ = (
     "CALL",
@@ -52,6 +53,7 @@ __all__ = (
     "Outbound",
     "NO_ROUTE",
     "Patches",
+    "Span",
     "apart",
     "argument",
     "async_story",
@@ -88,8 +90,11 @@ __all__ = (
     "serving",
     "settings",
     "served_call",
+    "session",
     "site",
+    "spans_sessions",
     "story",
+    "tell_failure",
     "tell_grpc_status",
     "tell_headers",
     "tell_no_route",
@@ -387,6 +392,26 @@ def served_call() -> Inbound | None:
 def notes_instants() -> bool:
     """Whether Envoy's instants (`verbose_events.INSTANTS`) are wanted."""
     return _core is not None and _core.verbose
+
+
+def spans_sessions() -> bool:
+    """Whether a websocket's session is a span too."""
+    return _core is not None and _core.spans_sessions
+
+
+def session(handshake: Context, name: str) -> tuple[Span, Context] | None:
+    """Begins the span of what follows a handshake, below its own; the context for it."""
+    span = None if _core is None else _core.internal(handshake)
+    if not isinstance(span, Span):
+        return None
+    span.update_name(name)
+    return span, Context({**handshake, SPAN: span})
+
+
+def tell_failure(span: Span, error: Exception) -> None:
+    """Tells a span that is no exchange why it failed."""
+    span.record_exception(error)
+    span.set_status(StatusCode.ERROR, reason(error))
 
 
 def note(span: Span, instant: str) -> None:

@@ -2,7 +2,8 @@
 
 A call lasts until its response is complete or the peer left; what the application does after that,
 its background tasks, still runs in the context. Of a websocket the handshake is the call: it ends
-when the application accepts or refuses, and its messages are nobody's business. `send` and
+when the application accepts or refuses, and its messages are nobody's business, but for a span of
+the session where that is wanted. `send` and
 `receive` are handed on as they are, unless the call is recorded or its response has to tell
 something.
 """
@@ -11,12 +12,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from autotrace import integration
 from autotrace.facts import CLIENT_GONE, CONNECTION_TERMINATION, GrpcRequest, ServerRequest
 from autotrace.integration import CALL, CURRENT, Context, Inbound
+
+if TYPE_CHECKING:
+    from autotrace.integrations.asgi_session import Session
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -285,6 +289,7 @@ class _Exchange:
         "_length",
         "_receive",
         "_send",
+        "_session",
         "_size",
         "_status",
         "_trailers",
@@ -316,6 +321,7 @@ class _Exchange:
         self._complete = False
         self._ended = False
         self._gone = False
+        self._session: Session | None = None
 
     async def serve(
         self, application: Application, scope: Scope, receive: Receive, send: Send
@@ -333,6 +339,8 @@ class _Exchange:
         finally:
             _make_current(before)
             scope.pop(MARK, None)
+            if self._session is not None:
+                self._session.end(sys.exc_info()[1])
         if not self._ended:
             self._over()
         return result
@@ -341,7 +349,9 @@ class _Exchange:
         """The server's `receive`, overheard."""
         message = await self._receive()
         try:
-            if message["type"] in _GONE:
+            if self._session is not None:
+                self._session.received(message)
+            elif message["type"] in _GONE:
                 # Every call ends so, once its response is complete.
                 if not self._complete:
                     self._gone = True
@@ -354,6 +364,8 @@ class _Exchange:
     async def send(self, message: Message) -> Any:
         """The server's `send`, overheard."""
         if self._ended:
+            if self._session is not None:
+                self._session.sent(message)
             return await self._send(message)
         try:
             message = _readable(message)
@@ -369,7 +381,19 @@ class _Exchange:
             raise
         if self._complete and not self._ended:
             self._over()
+            if message["type"] == "websocket.accept":
+                self._begin_session()
         return result
+
+    def _begin_session(self) -> None:
+        """Has what follows a handshake be a span of its own, where that is wanted."""
+        try:
+            if integration.spans_sessions():
+                from autotrace.integrations import asgi_session
+
+                self._session = asgi_session.begin(self._context)
+        except Exception as error:
+            integration.failed(SITE, error)
 
     def _heard(self, message: Message) -> Message:
         """Notes what is said; the message to send, which may be told more in."""

@@ -303,6 +303,12 @@ class Config:
     spawn_upstream_span: bool = setting(
         True, BOOLEAN, "Make a span for each outbound call; without it they are children of ours."
     )
+    websocket_sessions: bool = setting(
+        False,
+        BOOLEAN,
+        "Make a span of a websocket's session too, from its handshake to its end, for servers of "
+        "ASGI; its messages are counted.",
+    )
     zipkin_shared_span_context: bool = setting(
         True, BOOLEAN, "With the provider `zipkin`: server spans share the caller's span id."
     )

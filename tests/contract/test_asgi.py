@@ -408,6 +408,67 @@ def test_what_is_called_in_a_websocket_hands_on(spans: Spans) -> None:
     spans.one()
 
 
+SAID: dict[str, Any] = {"type": "websocket.receive", "text": "x"}
+GONE: dict[str, Any] = {"type": "websocket.disconnect", "code": 1001}
+
+
+@pytest.mark.parametrize("ending", ["closed", "left", "left silently", "failed"])
+def test_the_session_of_a_websocket_may_be_a_span_of_its_own(ending: str) -> None:
+    called: list[str] = []
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        # A call of the session's, which hands its own span on.
+        outbound = integration.carried_headers()
+        assert outbound is not None
+        called.append(dict(outbound.pairs)["traceparent"].split("-")[2])
+        for _ in range(2):
+            await receive()
+            await send({"type": "websocket.send", "text": "y"})
+        if ending == "closed":
+            await send({"type": "websocket.close", "code": 4000})
+        elif ending == "failed":
+            raise KeyError("k")
+        else:
+            await receive()
+        if ending == "left silently":
+            raise ConnectionError("is gone")
+
+    arriving: list[dict[str, Any]] = [{"type": "websocket.connect"}, SAID, SAID, GONE]
+    with agent.traced(websocket_sessions="1") as spans:
+        try:
+            served(application, socket_scope(SAMPLED), arriving)
+        except (KeyError, ConnectionError) as error:
+            assert ending in ("failed", "left silently"), error
+        handshake, session = sorted(spans.exactly(2), key=lambda span: span["kind"] != "server")
+    assert outcome(handshake)[0] == "101"
+    assert (session["name"], session["kind"]) == ("websocket session", "internal")
+    assert (session["parent_id"], session["trace_id"]) == (handshake["span_id"], TRACE)
+    assert called == [session["span_id"]]
+    tags = session["tags"]
+    assert (tags["websocket.messages_received"], tags["websocket.messages_sent"]) == (2, 2)
+    code = {"closed": 4000, "failed": None}.get(ending, 1001)
+    assert tags.get("websocket.close_code") == code
+    assert session["status"] == ("error" if ending == "failed" else "unset")
+    assert session["start"] + session["duration_ns"] >= handshake["start"]
+
+
+@pytest.mark.parametrize("headers", [SAMPLED, UNSAMPLED])
+def test_a_handshake_that_fails_or_is_not_recorded_begins_no_session(
+    headers: dict[str, str],
+) -> None:
+    async def refusing(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "websocket.close"})
+
+    async def accepting(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "websocket.accept"})
+
+    with agent.traced(websocket_sessions="1") as spans:
+        served(refusing if headers is SAMPLED else accepting, socket_scope(headers))
+        assert len(spans.records()) == (1 if headers is SAMPLED else 0)
+
+
 def test_a_call_that_begins_within_another_is_not_that_one() -> None:
     """As a pipelined request does under uvicorn."""
     seen: list[object] = []
