@@ -73,6 +73,9 @@ _MOST_REPEATED = 100
 MANY = 512
 
 
+# No known name is that long.
+_LONGEST_NAME = 256
+
 # Callers send few different sets of names. Hostile ones are not allowed to fill the memory.
 _MAX_LAYOUTS = 256
 
@@ -129,7 +132,7 @@ class Order:
                 elif len(self.repeated) < _MOST_REPEATED:
                     self.repeated.append((at, name))
         for announcing in names.announcing.intersection(first):
-            for at, name in enumerate(lower[:MANY]):
+            for at, name in enumerate(lower):
                 if name.startswith(names.prefixes[announcing]):
                     first.setdefault(name, at)
         self.known = [(at, name) for name, at in first.items()]
@@ -150,12 +153,13 @@ class Orders:
 
     def of(self, keys: Keys) -> Order:
         """Which of the headers with these names are known."""
+        if sum(map(len, keys)) > MAX_LENGTH:
+            # Nobody sends that twice, and the longest of them are of no use to anybody.
+            usual = tuple([key if len(key) <= _LONGEST_NAME else key[:0] for key in keys])
+            return Order(keys, self._lower(usual), self._names)
         made = self._made.get(keys)
         if made is None:
             made = Order(keys, self._lower(keys), self._names)
-            if sum(map(len, keys)) > MAX_LENGTH:
-                # Not worth its place: nobody sends that twice.
-                return made
             if len(self._made) >= _MAX_LAYOUTS:
                 self._made.clear()
             self._made[keys] = made
@@ -300,6 +304,8 @@ def capture_pairs(
     `text` makes text of values that are none yet.
     """
     several = pairs if isinstance(pairs, (list, tuple)) else list(pairs)
+    if len(several) > MANY:
+        several = several[:MANY]
     keys = tuple(map(FIRST, several))
     order = names.text_orders.last
     if order.keys != keys:
@@ -312,6 +318,8 @@ def capture_bytes(pairs: Sequence[tuple[bytes, bytes]], names: Names) -> Known:
 
     As `capture_environ`, it does in C what it does for every header.
     """
+    if len(pairs) > MANY:
+        pairs = pairs[:MANY]
     keys = tuple(map(FIRST, pairs))
     order = names.raw_orders.last
     if order.keys != keys:

@@ -166,6 +166,18 @@ def test_ever_new_names_do_not_fill_the_memory() -> None:
     assert grown < 300_000
 
 
+def test_a_flood_of_headers_is_read_as_far_as_a_server_would() -> None:
+    flood = [(f"x-{number}", "v") for number in range(10_000)]
+    for pairs, expected in (
+        ([*flood[:500], ("traceparent", "00"), *flood], {"traceparent": "00"}),
+        ([*flood, ("traceparent", "00")], {}),
+        ([("n" * 1_000_000, ""), ("traceparent", "00")], {"traceparent": "00"}),
+        ([("uber-trace-id", "1"), ("uberctx-" + "n" * 10_000, "")], {"uber-trace-id": "1"}),
+    ):
+        raw = [(name.encode(), value.encode()) for name, value in pairs]
+        assert capture_pairs(pairs, NAMES) == capture_bytes(raw, NAMES) == expected
+
+
 def test_text_and_bytes_are_never_compared() -> None:
     code = (
         "from autotrace.headers import Names, capture_bytes, capture_pairs\n"
