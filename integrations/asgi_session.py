@@ -68,5 +68,7 @@ def begin(context: Context) -> Session | None:
     if begun is None:
         return None
     span, within = begun
-    CURRENT.set(within)
+    if CURRENT.get() is context:
+        # Else the program has a span or baggage of its own there, which stays.
+        CURRENT.set(within)
     return Session(span)

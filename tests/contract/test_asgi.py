@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from opentelemetry import trace
 
 from autotrace import integration
 from autotrace.context import CURRENT
@@ -452,6 +453,19 @@ def test_the_session_of_a_websocket_may_be_a_span_of_its_own(ending: str) -> Non
     assert tags.get("websocket.close_code") == code
     assert session["status"] == ("error" if ending == "failed" else "unset")
     assert session["start"] + session["duration_ns"] >= handshake["start"]
+
+
+def test_a_session_leaves_a_span_of_the_programs_current() -> None:
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        with trace.get_tracer("t").start_as_current_span("own") as own:
+            await send({"type": "websocket.accept"})
+            assert trace.get_current_span() is own
+        await send({"type": "websocket.close"})
+
+    with agent.traced(websocket_sessions="1") as spans:
+        served(application, socket_scope(SAMPLED))
+        names = {span["name"] for span in spans.exactly(3)}
+    assert names == {"shop:8000", "own", "websocket session"}
 
 
 @pytest.mark.parametrize("headers", [SAMPLED, UNSAMPLED])
