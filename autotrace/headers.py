@@ -151,8 +151,13 @@ class Orders:
         # That of the last message, since most have the same headers as the one before.
         self.last = Order((), (), names)
 
-    def of(self, keys: Keys) -> Order:
-        """Which of the headers with these names are known."""
+    def of(self, pairs: Sequence[tuple[Any, Any]]) -> Order:
+        """Which headers of a list are known."""
+        keys = tuple(map(FIRST, pairs if len(pairs) <= MANY else pairs[:MANY]))
+        last = self.last
+        return last if last.keys == keys else self._looked_up(keys)
+
+    def _looked_up(self, keys: Keys) -> Order:
         if sum(map(len, keys)) > MAX_LENGTH:
             # Nobody sends that twice, and the longest of them are of no use to anybody.
             usual = tuple([key if len(key) <= _LONGEST_NAME else key[:0] for key in keys])
@@ -296,21 +301,19 @@ def _capture_family(environ: Mapping[str, object], prefix: str, known: Known) ->
             known[key[5:].lower().replace("_", "-")] = value
 
 
+def _as_it_is(value: str) -> str:
+    return value
+
+
 def capture_pairs(
-    pairs: Iterable[tuple[str, Any]], names: Names, text: Callable[[Any], str] | None = None
+    pairs: Iterable[tuple[str, Any]], names: Names, text: Callable[[Any], str] = _as_it_is
 ) -> Known:
     """The known headers of a list of text pairs, names in any case, repeated ones kept.
 
     `text` makes text of values that are none yet.
     """
     several = pairs if isinstance(pairs, (list, tuple)) else list(pairs)
-    if len(several) > MANY:
-        several = several[:MANY]
-    keys = tuple(map(FIRST, several))
-    order = names.text_orders.last
-    if order.keys != keys:
-        order = names.text_orders.of(keys)
-    return _ordered(several, order, _as_it_is if text is None else text)
+    return _ordered(several, names.text_orders.of(several), text)
 
 
 def capture_bytes(pairs: Sequence[tuple[bytes, bytes]], names: Names) -> Known:
@@ -318,12 +321,7 @@ def capture_bytes(pairs: Sequence[tuple[bytes, bytes]], names: Names) -> Known:
 
     As `capture_environ`, it does in C what it does for every header.
     """
-    if len(pairs) > MANY:
-        pairs = pairs[:MANY]
-    keys = tuple(map(FIRST, pairs))
-    order = names.raw_orders.last
-    if order.keys != keys:
-        order = names.raw_orders.of(keys)
+    order = names.raw_orders.of(pairs)
     if not order.known:
         return NO_HEADERS
     if order.repeated:
@@ -345,10 +343,6 @@ def _ordered(pairs: Sequence[tuple[Any, Any]], order: Order, text: Callable[[Any
     known = Captured([(name, text(pairs[at][1])) for at, name in order.known])
     known.names = order.names
     return known
-
-
-def _as_it_is(value: str) -> str:
-    return value
 
 
 def _latin_1(value: bytes) -> str:

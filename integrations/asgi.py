@@ -3,9 +3,8 @@
 A call lasts until its response is complete or the peer left; what the application does after that,
 its background tasks, still runs in the context. Of a websocket the handshake is the call: it ends
 when the application accepts or refuses, and its messages are nobody's business, but for a span of
-the session where that is wanted. `send` and
-`receive` are handed on as they are, unless the call is recorded or its response has to tell
-something.
+the session where that is wanted. `send` and `receive` are handed on as they are, unless the call is
+recorded or its response has to tell something.
 """
 
 from __future__ import annotations

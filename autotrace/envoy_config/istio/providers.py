@@ -10,7 +10,7 @@ from __future__ import annotations
 from autotrace.envoy_config.istio import service
 from autotrace.envoy_config.message import Message, fields, items, within
 from autotrace.envoy_config.reading import no_address
-from autotrace.envoy_config.tracers.opentelemetry import by_grpc, take_detected
+from autotrace.envoy_config.tracers.opentelemetry import by_grpc, dynatrace, take_detected
 from autotrace.envoy_config.tracers.receiver import send_to, take_timeout
 from autotrace.envoy_config.tracers.zipkin import TRACE_CONTEXT_OPTION, trace_context_option
 from autotrace.envoy_config.values import boolean, choice, take, text, text_of, whole
@@ -143,10 +143,8 @@ def _by_http(
 
 def _dynatrace(node: Node, exporter: Node | None, base: str, tls: Hosts, reading: Reading) -> None:
     """Take Dynatrace's sampler, and the server that it asks: the exporter's, or one of its own."""
-    given = fields(node, DYNATRACE, reading)
-    server = given.pop("http_service", None)
-    sampler = {name: each.plain() for name, each in given.items()}
-    reading.set("opentelemetry_sampler", {"dynatrace": sampler}, node)
+    sampler, server = dynatrace(node, DYNATRACE, reading)
+    reading.set("opentelemetry_sampler", sampler, node)
     # As Istio has it, so that the sampler alone decides.
     reading.set("random_sampling", 100.0, node, "as Istio has it")
     if server is not None:

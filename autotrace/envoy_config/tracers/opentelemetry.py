@@ -135,11 +135,10 @@ def _sampler(node: Node, clusters: Clusters, reading: Reading, depth: int = 0) -
     elif kind in ("cel", "c_e_l"):
         return {"cel": as_dict(found.config, CEL, reading)}
     elif kind == "dynatrace":
-        given = fields(found.config, DYNATRACE, reading)
-        server = given.pop("http_service", None)
+        sampler, server = dynatrace(found.config, DYNATRACE, reading)
         if server is not None:
             http_service(server, "dynatrace", clusters, reading)
-        return {kind: {name: each.plain() for name, each in given.items()}}
+        return sampler
     elif kind == "parent_based":
         wrapped = fields(found.config, PARENT_BASED, reading).get("wrapped_sampler")
         inner = _sampler(wrapped, clusters, reading, depth + 1) if wrapped else {}
@@ -156,6 +155,13 @@ def _sampler(node: Node, clusters: Clusters, reading: Reading, depth: int = 0) -
             setting="opentelemetry_sampler",
         )
     return {}
+
+
+def dynatrace(node: Node, message: Message, reading: Reading) -> tuple[dict[str, Any], Node | None]:
+    """Return Dynatrace's sampler, as Envoy or Istio has it, and the server that it asks."""
+    given = fields(node, message, reading)
+    server = given.pop("http_service", None)
+    return {"dynatrace": {name: each.plain() for name, each in given.items()}}, server
 
 
 def _kind(found: Extension, ending: str) -> str:
